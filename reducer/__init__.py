@@ -1,0 +1,26 @@
+"""Turns the stream of a language-model API into the one object that a call without streaming returns."""
+
+from reducer.engine import Reducer
+from reducer.errors import ClosedError, MissingExtraError, ProblemError, ReducerError, StateError, UsageError
+from reducer.result import Limits, Problem, ProviderError, Result, Timing
+from reducer.whole import reduce, reduce_all
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ClosedError",
+    "Limits",
+    "MissingExtraError",
+    "Problem",
+    "ProblemError",
+    "ProviderError",
+    "Reducer",
+    "ReducerError",
+    "Result",
+    "StateError",
+    "Timing",
+    "UsageError",
+    "__version__",
+    "reduce",
+    "reduce_all",
+]

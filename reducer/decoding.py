@@ -1,0 +1,103 @@
+"""One payload to a plain value, tolerantly: the cold path beside the dialects' typed decoders.
+
+msgspec reads nearly everything. What it refuses and real streams contain is read by the standard
+library instead, and reported: invalid UTF-8 and lone surrogates (S21), NaN, infinities and numbers
+out of range (S22), raw control characters in strings. What neither reads is no JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+Report = Callable[[str, Any, Any], None]
+
+_decode = msgspec.json.decode
+_DIGITS = 4300  # CPython's own limit on converting a decimal string to an int
+
+
+class NotJson(ValueError):
+    """The payload is no JSON."""
+
+
+class TooDeep(ValueError):
+    """The payload nests deeper than the limit."""
+
+
+def decode(payload: bytes, report: Report, max_depth: int) -> Any:
+    """Return the payload's value; report what had to be forgiven.
+
+    Raises `NotJson` or `TooDeep`.
+    """
+    if too_deep(payload, max_depth):
+        raise TooDeep
+    try:
+        return _decode(payload)
+    except (ValueError, RecursionError):
+        return _forgiving(payload, report)
+
+
+def too_deep(payload: bytes, max_depth: int) -> bool:
+    """Tell whether the payload nests deeper than the limit, without decoding it."""
+    if payload.count(b"{") + payload.count(b"[") <= max_depth:
+        return False
+    depth = 0
+    in_string = escaped = False
+    for byte in payload:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"{[":
+            depth += 1
+            if depth > max_depth:
+                return True
+        elif byte in b"}]":
+            depth -= 1
+    return False
+
+
+def _forgiving(payload: bytes, report: Report) -> Any:
+    noted: dict[str, Any] = {}
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as error:
+        text = payload.decode("utf-8", "replace")
+        noted["invalid_utf8"] = (payload[error.start : error.start + 16], "replaced by U+FFFD")
+
+    def constant(word: str) -> None:
+        noted["not_finite"] = (word, None)
+
+    def number(digits: str) -> float | None:
+        value = float(digits)
+        if isfinite(value):
+            return value
+        noted["not_finite"] = (digits, None)
+        return None
+
+    def integer(digits: str) -> int | Decimal:
+        return int(digits) if len(digits) <= _DIGITS else Decimal(digits)
+
+    try:
+        try:
+            value = json.loads(text, parse_constant=constant, parse_float=number, parse_int=integer)
+        except json.JSONDecodeError:
+            value = json.loads(
+                text, strict=False, parse_constant=constant, parse_float=number, parse_int=integer
+            )
+            noted["control_character"] = (payload[:200], "read as it stands")
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from None
+    for code, (seen, chosen) in noted.items():
+        report(code, seen, chosen)
+    return value

@@ -1,0 +1,68 @@
+"""What a dialect is: a table of handlers, a state, and the few functions the engine needs.
+
+The engine knows nothing else about a provider. ``HANDLERS[phase][event type] -> on_x(state, event)``:
+a state keeps the row of its phase in ``row``, and a handler that ends a phase puts the next row there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from reducer.decoding import Report
+from reducer.result import Limits, ProviderError
+
+Handler = Callable[[Any, Any], object]
+Row = Mapping[str, Handler]
+
+# What a handler returns when the event belongs to another response than its state's (decision 12).
+SPLIT = "split"
+
+
+class Options(NamedTuple):
+    """What the caller chose and every state knows."""
+
+    limits: Limits
+    repairs: frozenset[str]
+    text_keys: frozenset[str]
+
+
+class LimitReached(Exception):
+    """A handler refuses an event because a limit is reached; nothing of the event has been taken."""
+
+    def __init__(self, name: str, seen: Any) -> None:
+        super().__init__(name)
+        self.name = name
+        self.seen = seen
+
+
+class State:
+    """What every dialect's state has. ``report`` is set by the engine and knows the current event."""
+
+    __slots__ = ("begun", "done", "error", "options", "report", "row", "whole")
+
+    def __init__(self, options: Options, report: Report, row: Row) -> None:
+        self.options = options
+        self.report = report
+        self.row = row
+        self.begun = False  # something but an error has come
+        self.done = False  # the end marker was seen
+        self.error: ProviderError | None = None
+        self.whole: dict[str, Any] | None = None  # the first event, if it was a body sent whole
+
+
+class Dialect(NamedTuple):
+    """One provider API's wire language."""
+
+    name: str
+    final: type  # the typed body
+    decode: Callable[[bytes], Any]  # strict and typed: raises at what it does not know
+    revive: Callable[[dict[str, Any], Report], Any]  # the same event from a dict, tolerantly
+    recognise: Callable[[dict[str, Any]], bool]  # is this payload of this dialect?
+    is_body: Callable[[dict[str, Any]], bool]  # is it a final body, sent whole?
+    carries: Callable[[dict[str, Any]], bool]  # does it carry anything beside an error?
+    state: Callable[[Options, Report], Any]
+    build: Callable[[Any, Report], dict[str, Any] | None]  # the body so far, which may share with the state
+    finished: Callable[[Any], bool]  # terminal evidence has been seen
+    has_content: Callable[[Any], bool]  # the first content has been seen
+    find_error: Callable[[dict[str, Any], str | None], ProviderError | None]

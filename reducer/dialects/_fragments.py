@@ -1,0 +1,38 @@
+"""Text that arrives in pieces, joined when read.
+
+``text += piece`` on an attribute copies the whole text each time; a list of small strings takes
+fifteen times the text's size, and one emoji makes every character of a joined ``str`` four bytes wide.
+So pieces are gathered and every few hundred become one block of UTF-8.
+"""
+
+from __future__ import annotations
+
+_GATHERED = 512
+
+
+class Fragments:
+    """One growing text. Lone surrogates pass through: their other half may be the next piece (S21)."""
+
+    __slots__ = ("_blocks", "_pieces")
+
+    def __init__(self, text: str = "") -> None:
+        self._blocks = bytearray()
+        self._pieces = [text] if text else []
+
+    def append(self, piece: str) -> None:
+        pieces = self._pieces
+        pieces.append(piece)
+        if len(pieces) >= _GATHERED:
+            self._gather()
+
+    def _gather(self) -> None:
+        # A bytearray grows in place, so that gathering stays linear.
+        self._blocks += "".join(self._pieces).encode("utf-8", "surrogatepass")
+        self._pieces = []
+
+    def __str__(self) -> str:
+        text = "".join(self._pieces)
+        return self._blocks.decode("utf-8", "surrogatepass") + text if self._blocks else text
+
+    def __bool__(self) -> bool:
+        return bool(self._blocks) or any(self._pieces)

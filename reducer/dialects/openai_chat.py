@@ -1,0 +1,1006 @@
+"""``openai.chat``: Chat Completions, OpenAI's own and the many that imitate it.
+
+Theory of operation
+-------------------
+There is one event type, the chunk. A chunk names choices by ``index``; a choice's ``delta`` adds to its
+message. Every choice that appeared ends with a finish reason, and the stream with ``[DONE]``; either is
+terminal evidence, and folding goes on after it, because usage, filter results and signatures come late
+(C29, T20). Phases: ``FIRST`` (before the first chunk), ``OPEN``, ``OVER`` (after ``[DONE]``), ``WHOLE``
+(the first event was a body sent whole, and nothing has come since).
+
+Who wins: of ``id`` the first non-empty, of ``model`` the last (C15), of ``usage`` the last whole one
+(C25, C26). A ``finish_reason`` of ``stop`` does not replace ``tool_calls`` (C21). A ``message`` beside or
+after deltas is ignored, and is the message where no delta had content (C16, C42).
+
+Tool calls are told apart by the resolver of `_Calls`: the index when it is consistent, else the id, else
+the order (T1-T16). Text is told from structure by declaration: content, refusal and the reasoning texts
+are joined; undeclared keys follow the generic rule of `_extras` and are reported where that could lose text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from reducer.decoding import Report
+from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._errors import find_error, normalise
+from reducer.dialects._extras import add_entries, merge
+from reducer.dialects._fragments import Fragments
+from reducer.dialects._wire import Wire, from_dict
+from reducer.typed import Body, copied
+
+# -- wire events ---------------------------------------------------------------------------------
+
+
+class WireFunction(Wire):
+    name: str | None = None
+    arguments: str | dict[str, Any] | list[Any] | None = None
+
+
+class WireCustom(Wire):
+    name: str | None = None
+    input: str | None = None
+
+
+class WireCall(Wire):
+    index: int | None = None
+    id: str | None = None
+    type: str | None = None
+    function: WireFunction | None = None
+    custom: WireCustom | None = None
+
+
+class Delta(Wire):
+    role: str | None = None
+    content: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    refusal: str | list[Any] | UnsetType | None = UNSET
+    reasoning_content: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    reasoning: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    thinking: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    reasoning_text: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    tool_calls: list[WireCall] | None = None
+    function_call: WireFunction | None = None
+    reasoning_details: list[Any] | None = None
+    thinking_blocks: list[Any] | None = None
+    audio: dict[str, Any] | None = None
+    obfuscation: Any = None
+
+
+class WireChoice(Wire):
+    index: int | None = None
+    delta: Delta | None = None
+    message: dict[str, Any] | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | float | UnsetType | None = UNSET
+    content_filter_results: dict[str, Any] | None = None
+    native_finish_reason: str | None = None
+    token_ids: list[Any] | None = None
+    stop_reason: Any = None
+
+
+class Chunk(Wire):
+    type: ClassVar[str] = "chunk"
+
+    id: str | None = None
+    object: Any = None
+    created: int | float | str | None = None
+    model: str | None = None
+    choices: list[WireChoice] | None = None
+    usage: dict[str, Any] | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    error: Any = None
+    provider: str | None = None
+    x_groq: dict[str, Any] | None = None
+    prompt_filter_results: list[Any] | None = None
+    metadata: Any = None
+    moderation: Any = None
+    obfuscation: Any = None
+    p: Any = None
+
+
+# -- final object --------------------------------------------------------------------------------
+
+
+class Function(Body, frozen=True):
+    """A function's name and its arguments, a JSON text as the model wrote it."""
+
+    name: str | None = None
+    arguments: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Custom(Body, frozen=True):
+    """A custom tool's name and its input, free text."""
+
+    name: str | None = None
+    input: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class ToolCall(Body, frozen=True):
+    """A call of a tool: ``function`` or, where ``type`` is ``custom``, ``custom`` is there; the other reads ``None``."""
+
+    id: str | None = None
+    type: str | None = None
+    function: Function = None  # type: ignore[assignment]
+    custom: Custom = None  # type: ignore[assignment]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Audio(Body, frozen=True):
+    """Spoken output: ``data`` is base64, ``expires_at`` in seconds of the epoch."""
+
+    id: str | None = None
+    data: str | None = None
+    transcript: str | None = None
+    expires_at: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Message(Body, frozen=True):
+    """The assistant's message. ``content`` is a list of parts where a provider mixes kinds (C2)."""
+
+    role: str | None = None
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_details: list[dict[str, Any]] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    audio: Audio | None = None
+    function_call: Function | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Logprobs(Body, frozen=True):
+    """Log probabilities of the tokens of the content and of the refusal."""
+
+    content: list[dict[str, Any]] = field(default_factory=list)
+    refusal: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Choice(Body, frozen=True):
+    """One of the answers asked for with ``n``."""
+
+    index: int | None = None
+    message: Message = None  # type: ignore[assignment]
+    finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Usage(Body, frozen=True):
+    """Token counts as the provider reported them."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: dict[str, Any] | None = None
+    completion_tokens_details: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class ChatCompletion(Body, frozen=True):
+    """What a Chat Completions call without streaming returns."""
+
+    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types.chat", "ChatCompletion")}
+
+    id: str | None = None
+    object: str | None = None
+    created: int | float | str | None = None
+    model: str | None = None
+    choices: list[Choice] = field(default_factory=list)
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+# -- state ---------------------------------------------------------------------------------------
+
+# Declared text keys of a delta, in the order a message has them.
+TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "reasoning_text")
+_BLANK = frozenset(" \t\r\n")
+
+
+class _Text:
+    """A text key of a delta: a text, or a list of parts once any delta was one (decision 8)."""
+
+    __slots__ = ("parts", "text")
+
+    def __init__(self) -> None:
+        self.text: Fragments | None = None  # None until a non-null delta
+        self.parts: list[Any] | None = None
+
+    def add(self, value: Any) -> None:
+        if type(value) is str and self.parts is None:
+            if self.text is None:
+                self.text = Fragments()
+            self.text.append(value)
+            return
+        if self.parts is None:
+            self.parts = []
+            if self.text:
+                _add_part(self.parts, {"type": "text", "text": str(self.text)})
+        for part in value if type(value) is list else (value,):
+            if type(part) is str:
+                if part:
+                    _add_part(self.parts, {"type": "text", "text": part})
+            elif part is not None:
+                _add_part(self.parts, part)
+
+    def value(self) -> Any:
+        if self.parts is None:
+            return None if self.text is None else str(self.text)
+        parts = [_joined_part(part) for part in self.parts]
+        if all(type(part) is dict and part.keys() == {"type", "text"} and part["type"] == "text" for part in parts):
+            return "".join(part["text"] for part in parts)
+        return parts
+
+
+def _add_part(parts: list[Any], part: Any) -> None:
+    """Append a part, joining neighbours of type text, and of type thinking."""
+    last = parts[-1] if parts else None
+    if type(part) is not dict or part.get("type") not in ("text", "thinking"):
+        parts.append(copied(part))
+        return
+    if type(last) is not dict or last.get("type") != part["type"]:
+        last = {"type": part["type"]}
+        parts.append(last)
+    for key, value in part.items():
+        if key == "type" or value is None:
+            last.setdefault(key, None)
+        elif key == "text" and type(value) is str and type(last.get(key, "")) in (str, Fragments):
+            text = last.get(key)
+            if not isinstance(text, Fragments):
+                text = last[key] = Fragments(text or "")
+            text.append(value)
+        elif type(value) is list:
+            inner = last.get(key)
+            if type(inner) is not list:
+                inner = last[key] = []
+            for entry in value:
+                _add_part(inner, entry)
+        else:
+            last[key] = copied(value)
+
+
+def _joined_part(part: Any) -> Any:
+    if type(part) is dict:
+        return {key: _joined_part(value) for key, value in part.items()}
+    if type(part) is list:
+        return [_joined_part(value) for value in part]
+    return str(part) if isinstance(part, Fragments) else part
+
+
+class _Call:
+    """A tool call, or the one function call of the old kind."""
+
+    __slots__ = ("arguments", "custom", "extra", "function", "id", "index", "input", "name", "object", "type")
+
+    def __init__(self, index: int | None = None) -> None:
+        self.index = index
+        self.id: str | None = None
+        self.type: str | None = None
+        self.name: str | None = None
+        self.arguments: Fragments | None = None
+        self.input: Fragments | None = None
+        self.object: Any = None  # arguments that came as an object (T15)
+        self.function: dict[str, Any] | None = None  # a function was there; its unknown keys
+        self.custom: dict[str, Any] | None = None
+        self.extra: dict[str, Any] = {}
+
+    def text(self) -> str:
+        """The arguments or the input so far."""
+        if self.object is not None and self.arguments is None:
+            return _compact(self.object)
+        return str(self.arguments or self.input or "")
+
+    def empty(self) -> bool:
+        return not (self.id or self.name or self.text() or self.extra or self.function or self.custom)
+
+    def add_function(self, function: WireFunction, state: ChatState, *, split_names: bool = False) -> None:
+        if self.function is None:
+            self.function = {}
+        if function.extra:
+            merge(self.function, function.extra)
+        if function.name:
+            if not self.name:
+                self.name = function.name
+            elif split_names and function.name != self.name:
+                self.name += function.name
+                state.report("repaired", function.name, "split_names")
+        value = function.arguments
+        if type(value) is str:
+            if self.object is not None and self.arguments is None and value:
+                # T15: `{}` followed by strings was only a start value.
+                self.arguments = Fragments("" if not self.object else _compact(self.object))
+                self.object = None
+            if self.arguments is None:
+                self.arguments = Fragments()
+            self.arguments.append(value)
+        elif value is not None:
+            before = self.text()
+            if before and before != _compact(value) and before.strip() != "{}":
+                state.report("arguments_replaced", before, value)
+            self.object = copied(value)
+            self.arguments = None
+
+    def add_custom(self, custom: WireCustom) -> None:
+        if self.custom is None:
+            self.custom = {}
+        if custom.extra:
+            merge(self.custom, custom.extra)
+        if custom.name and not self.name:
+            self.name = custom.name
+        if custom.input is not None:
+            if self.input is None:
+                self.input = Fragments()
+            self.input.append(custom.input)
+
+    def build_function(self) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        if self.name is not None:
+            body["name"] = self.name
+        body["arguments"] = self.text() if self.arguments is not None or self.object is not None else ""
+        for key, value in (self.function or {}).items():
+            body.setdefault(key, value)
+        return body
+
+    def build(self) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        if self.id is not None:
+            body["id"] = self.id
+        kind = self.type or ("custom" if self.custom is not None else "function" if self.function is not None else None)
+        if kind is not None:
+            body["type"] = kind
+        if self.function is not None:
+            body["function"] = self.build_function()
+        if self.custom is not None:
+            body["custom"] = {"name": self.name, "input": str(self.input or ""), **self.custom}
+        for key, value in self.extra.items():
+            body.setdefault(key, value)
+        return body
+
+
+def _compact(value: Any) -> str:
+    return msgspec.json.encode(value).decode("utf-8", "surrogatepass")
+
+
+class _Choice:
+    """One choice: its message in the making."""
+
+    __slots__ = (
+        "audio", "calls", "content", "details", "extra", "finish", "finishes", "function_call", "last_many",
+        "logprobs", "message", "message_extra", "role", "texts", "token_ids", "touched", "undeclared",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.role: str | None = None
+        self.content = _Text()
+        self.texts: dict[str, _Text | None] = {}  # of the other declared keys; None where only null came
+        self.calls: list[_Call] = []
+        self.touched: _Call | None = None  # the call touched last
+        self.last_many: list[_Call] = []  # the calls of the last delta that had several entries
+        self.function_call: _Call | None = None
+        self.finish: str | None = None
+        self.finishes: list[str] = []
+        self.logprobs: Any = UNSET
+        self.audio: dict[str, Any] | None = None
+        self.details: list[Any] | None = None
+        self.message: dict[str, Any] | None = None  # a whole message, where one came
+        self.message_extra: dict[str, Any] = {}
+        self.undeclared: dict[str, list[str]] = {}
+        self.extra: dict[str, Any] = {}
+        self.token_ids: list[Any] | None = None
+
+    def has_content(self) -> bool:
+        return bool(
+            self.content.text or self.content.parts or self.calls or self.function_call or self.audio or self.details
+            or self.message or any(text is not None and (text.text or text.parts) for text in self.texts.values())
+        )  # fmt: skip
+
+
+class ChatState(State):
+    """A chat completion in the making."""
+
+    __slots__ = (
+        "choices", "created", "extra", "fingerprint", "id", "ids", "last", "metadata", "model", "models", "moderation",
+        "prompt_filter", "provider", "tier", "unfinished", "usage", "x_groq",
+    )  # fmt: skip
+
+    def __init__(self, options: Options, report: Report) -> None:
+        super().__init__(options, report, HANDLERS["FIRST"])
+        self.id: str | None = None
+        self.ids: set[str] = set()
+        self.created: Any = None
+        self.model: str | None = None
+        self.models: set[str] = set()
+        self.fingerprint: str | None = None
+        self.tier: str | None = None
+        self.usage: dict[str, Any] | None = None
+        self.metadata: Any = None
+        self.moderation: Any = None
+        self.provider: str | None = None
+        self.prompt_filter: list[Any] | None = None
+        self.x_groq: dict[str, Any] | None = None
+        self.extra: dict[str, Any] = {}
+        self.choices: dict[int, _Choice] = {}
+        self.unfinished = 0  # choices that have no finish reason yet
+
+
+# -- handlers ------------------------------------------------------------------------------------
+
+
+def on_first_chunk(state: ChatState, chunk: Chunk) -> object:
+    """The first chunk; the next phase depends on whether it was a body sent whole."""
+    outcome = on_chunk(state, chunk)
+    state.row = HANDLERS["OPEN"] if state.whole is None else HANDLERS["WHOLE"]
+    return outcome
+
+
+def on_chunk_after_whole(state: ChatState, chunk: Chunk) -> object:
+    """More came after a body sent whole: it was an event like others (C42)."""
+    outcome = on_chunk(state, chunk)
+    if outcome is not SPLIT:
+        state.whole = None
+        state.row = HANDLERS["OPEN"]
+    return outcome
+
+
+def on_done(state: ChatState, _: None) -> None:
+    state.done = True
+    state.row = HANDLERS["OVER"]
+
+
+def on_chunk(state: ChatState, chunk: Chunk) -> object:
+    choices = chunk.choices
+    ident = chunk.id
+    if ident != state.id and ident:
+        if state.ids and ident not in state.ids and _begins_another(state, choices):
+            return SPLIT
+    if choices and (len(choices) > 1 or choices[0].index not in state.choices):
+        _check_growth(state, choices)
+    if chunk.error:
+        if state.error is None:
+            state.error = normalise(chunk.error, chunk.error)
+        if not choices and not chunk.usage:
+            return None  # an event that is only an error adds nothing
+    state.begun = True
+    if ident != state.id and ident:
+        _take_id(state, ident)
+    if chunk.model != state.model and chunk.model:
+        if state.model is not None and chunk.model not in state.models:
+            state.report("model_differs", [state.model, chunk.model], chunk.model)
+        state.models.add(chunk.model)
+        state.model = chunk.model
+    if not state.created and chunk.created is not None:
+        state.created = chunk.created
+    if chunk.usage:
+        state.usage = chunk.usage
+    if chunk.system_fingerprint:
+        state.fingerprint = chunk.system_fingerprint
+    if chunk.service_tier:
+        state.tier = chunk.service_tier
+    if chunk.provider is not None:
+        state.provider = chunk.provider
+    if chunk.x_groq is not None:
+        state.x_groq = state.x_groq or {}
+        merge(state.x_groq, chunk.x_groq)
+    if chunk.prompt_filter_results is not None:
+        state.prompt_filter = chunk.prompt_filter_results
+    if chunk.metadata is not None:
+        state.metadata = chunk.metadata
+    if chunk.moderation is not None:
+        state.moderation = chunk.moderation
+    if chunk.extra:
+        merge(state.extra, chunk.extra)
+    if choices:
+        for choice in choices:
+            _add_choice(state, choice)
+    return None
+
+
+def _take_id(state: ChatState, ident: str) -> None:
+    if ident.endswith("-keepalive"):
+        return  # C14: omlx opens with one
+    if state.id is None:
+        state.id = ident
+    elif ident not in state.ids:
+        state.report("id_differs", [state.id, ident], state.id)
+    state.ids.add(ident)
+
+
+def _begins_another(state: ChatState, choices: list[WireChoice] | None) -> bool:
+    """Tell whether a chunk with an id never seen before begins another response (decision 12)."""
+    if not choices or not (state.done or (state.choices and not state.unfinished and len(state.ids) == 1)):
+        return False
+    for choice in choices:
+        if choice.delta is not None and choice.delta.role and (state.done or _index(choice) in state.choices):
+            return True
+        # A body sent whole has its role in the message.
+        if choice.delta is None and choice.message is not None and (state.done or state.whole is not None):
+            return True
+    return False
+
+
+def _index(choice: WireChoice) -> int:
+    index = choice.index
+    return index if index is not None and index >= 0 else 0
+
+
+def _check_growth(state: ChatState, choices: list[WireChoice]) -> None:
+    """Refuse a chunk that would open too much, before anything of it is taken."""
+    limits = state.options.limits
+    new = {_index(choice) for choice in choices} - state.choices.keys()
+    if len(new) > limits.max_new_slots:
+        raise LimitReached("new_slots", len(new))
+    if len(state.choices) + len(new) > limits.max_choices:
+        raise LimitReached("choices", len(state.choices) + len(new))
+
+
+def _add_choice(state: ChatState, wire: WireChoice) -> None:
+    index = wire.index
+    choice = state.choices.get(index)  # type: ignore[arg-type]
+    if choice is None:
+        index = _index(wire)
+        choice = state.choices.get(index)
+        if choice is None:
+            choice = state.choices[index] = _Choice()
+            state.unfinished += 1
+    delta = wire.delta
+    if delta is not None:
+        content = delta.content
+        if content is not UNSET and content is not None:
+            choice.content.add(content)
+        if delta.role and choice.role is None:
+            choice.role = delta.role
+        if delta.tool_calls:
+            _add_calls(state, choice, delta.tool_calls)
+        if delta.refusal is not UNSET:
+            _add_text(choice, "refusal", delta.refusal)
+        if delta.reasoning_content is not UNSET:
+            _add_text(choice, "reasoning_content", delta.reasoning_content)
+        if delta.reasoning is not UNSET:
+            _add_text(choice, "reasoning", delta.reasoning)
+        if delta.reasoning_details is not None:
+            choice.details = choice.details or []
+            for detail in delta.reasoning_details:
+                _add_detail(choice.details, detail)
+        if delta.thinking is not UNSET:
+            _add_text(choice, "thinking", delta.thinking)
+        if delta.reasoning_text is not UNSET:
+            _add_text(choice, "reasoning_text", delta.reasoning_text)
+        if delta.function_call is not None:
+            if choice.function_call is None:
+                choice.function_call = _Call()
+            choice.function_call.add_function(delta.function_call, state)
+        if delta.audio is not None:
+            choice.audio = choice.audio or {}
+            _add_audio(choice.audio, delta.audio)
+        if delta.thinking_blocks is not None:
+            blocks = choice.message_extra.setdefault("thinking_blocks", [])
+            for block in delta.thinking_blocks:
+                _add_thinking_block(blocks, block)
+        if delta.extra:
+            _add_undeclared(state, choice, delta.extra)
+    elif wire.text is not None and wire.message is None:
+        choice.content.add(wire.text)  # C43
+    if wire.finish_reason:
+        if not choice.finishes:
+            state.unfinished -= 1
+        if wire.finish_reason not in choice.finishes:
+            if choice.finishes:
+                state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
+            choice.finishes.append(wire.finish_reason)
+        choice.finish = wire.finish_reason
+    if wire.logprobs is not UNSET:
+        _add_logprobs(choice, wire.logprobs)
+    if wire.content_filter_results is not None:
+        merge(choice.extra, {"content_filter_results": wire.content_filter_results})
+    if wire.native_finish_reason is not None:
+        choice.extra["native_finish_reason"] = wire.native_finish_reason
+    if wire.stop_reason is not None:
+        choice.extra["stop_reason"] = wire.stop_reason
+    if wire.token_ids is not None:
+        choice.token_ids = [*(choice.token_ids or ()), *wire.token_ids]
+    if wire.message is not None:
+        choice.message = wire.message
+    if wire.extra:
+        merge(choice.extra, wire.extra)
+        if wire.extra.get("error") and state.error is None:
+            state.error = normalise(wire.extra["error"], wire.extra["error"])
+
+
+def _add_text(choice: _Choice, key: str, value: Any) -> None:
+    if value is None:
+        choice.texts.setdefault(key, None)
+        return
+    text = choice.texts.get(key)
+    if text is None:
+        text = choice.texts[key] = _Text()
+    text.add(value)
+
+
+def _add_logprobs(choice: _Choice, value: Any) -> None:
+    """Lists extend, other values take the last; null until an object (decision 9)."""
+    if type(value) is not dict:
+        if value is not None or choice.logprobs is UNSET:
+            choice.logprobs = value
+        return
+    if type(choice.logprobs) is not dict:
+        choice.logprobs = {}
+    for key, entry in value.items():
+        if type(entry) is list and type(choice.logprobs.get(key)) is list:
+            choice.logprobs[key].extend(entry)
+        elif entry is not None or key not in choice.logprobs:
+            choice.logprobs[key] = list(entry) if type(entry) is list else entry
+
+
+def _add_audio(audio: dict[str, Any], delta: dict[str, Any]) -> None:
+    for key, value in delta.items():
+        if key in ("data", "transcript") and type(value) is str:
+            audio.setdefault(key, []).append(value)
+        elif value is not None and not (key == "id" and audio.get("id")):
+            audio[key] = copied(value)
+
+
+def _joined_audio(audio: dict[str, Any]) -> dict[str, Any]:
+    body = dict(audio)
+    if type(audio.get("transcript")) is list:
+        body["transcript"] = "".join(audio["transcript"])
+    if type(audio.get("data")) is list:
+        body["data"] = _joined_base64([piece for piece in audio["data"] if piece])
+    return body
+
+
+def _joined_base64(pieces: list[str]) -> str:
+    """Join base64: as text, unless a piece before the last is padded and so stands for itself (C35)."""
+    if any(piece.endswith("=") for piece in pieces[:-1]):
+        import base64
+        import binascii
+
+        try:
+            return base64.b64encode(b"".join(base64.b64decode(piece, validate=True) for piece in pieces)).decode()
+        except (binascii.Error, ValueError):
+            pass
+    return "".join(pieces)
+
+
+_DETAIL_TEXTS = ("text", "summary", "data")
+
+
+def _add_detail(details: list[Any], detail: Any) -> None:
+    """Merge neighbours of one (index, type, id); encrypted ones stay apart (C6)."""
+    last = details[-1] if details else None
+    if type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
+        details.append(
+            {key: Fragments(value) if key in _DETAIL_TEXTS and type(value) is str else copied(value) for key, value in detail.items()}
+            if type(detail) is dict
+            else detail
+        )
+        return
+    for key, value in detail.items():
+        old = last.get(key)
+        if key in _DETAIL_TEXTS and type(value) is str:
+            if isinstance(old, Fragments):
+                old.append(value)
+            else:
+                last[key] = Fragments(value)
+        elif value is not None and (key not in ("id", "format", "type") or not old):
+            last[key] = copied(value)
+        else:
+            last.setdefault(key, value)
+
+
+def _same_detail(last: dict[str, Any], detail: dict[str, Any]) -> bool:
+    kind = detail.get("type")
+    if type(kind) is str and "encrypted" in kind:
+        return False
+    if last.get("type") != kind or last.get("index") != detail.get("index"):
+        return False
+    return last.get("id") == detail.get("id") or not last.get("id") or not detail.get("id")
+
+
+def _add_thinking_block(blocks: list[Any], block: Any) -> None:
+    """LiteLLM's blocks: the thinking joins until a signature closes the block."""
+    last = blocks[-1] if blocks else None
+    if (
+        type(block) is dict
+        and type(last) is dict
+        and last.get("type") == block.get("type") == "thinking"
+        and not last.get("signature")
+    ):
+        for key, value in block.items():
+            if key == "thinking" and type(value) is str:
+                last[key] = f"{last.get(key) or ''}{value}"
+            elif value is not None:
+                last[key] = copied(value)
+    else:
+        blocks.append(copied(block))
+
+
+def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) -> None:
+    """Keys of a delta that nobody declared: the generic rule, and nothing lost (decision 5)."""
+    for key, value in extra.items():
+        if type(value) is str and value:
+            if key in state.options.text_keys:
+                _add_text(choice, key, value)
+                continue
+            seen = choice.undeclared.setdefault(key, [])
+            seen.append(value)
+    rest = {key: value for key, value in extra.items() if key not in choice.texts}
+    if rest:
+        merge(choice.message_extra, rest, add=True)
+
+
+# The resolver of tool calls (semantics, "Tool-call resolver").
+
+
+def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> None:
+    limits = state.options.limits
+    if len(entries) > limits.max_new_slots or len(choice.calls) + len(entries) > limits.max_calls:
+        known = {call.index for call in choice.calls}
+        ids = {call.id for call in choice.calls}
+        new = sum(entry.index not in known and (not entry.id or entry.id not in ids) for entry in entries)
+        if new > limits.max_new_slots:
+            raise LimitReached("new_slots", new)
+        if len(choice.calls) + new > limits.max_calls:
+            raise LimitReached("calls", len(choice.calls) + new)
+    many = len(entries) > 1
+    touched = []
+    for place, entry in enumerate(entries):
+        call = _resolve(state, choice, entry, place if many else -1)
+        _fill(state, call, entry)
+        choice.touched = call
+        touched.append(call)
+    if many:
+        choice.last_many = touched
+
+
+def _resolve(state: ChatState, choice: _Choice, entry: WireCall, place: int) -> _Call:
+    """Find the call that this entry continues, or open a new one. ``place``: in a delta of several, else -1."""
+    calls = choice.calls
+    index = entry.index if entry.index is not None and entry.index >= 0 else None
+    ident = entry.id or None
+    name = (entry.function.name if entry.function is not None else None) or (
+        entry.custom.name if entry.custom is not None else None
+    )
+    # The steady state: the call touched last goes on.
+    last = choice.touched
+    if ident is None and not name and index is not None and last is not None and last.index == index:
+        return last
+    at_index = next((call for call in reversed(calls) if call.index == index), None) if index is not None else None
+    if ident is not None:
+        for call in calls:
+            if call.id == ident:
+                return call
+        candidate = at_index if index is not None else last if not name else None
+        if candidate is not None and candidate.id is None and not _opens(state, candidate, entry, name):
+            return candidate
+        if at_index is not None:
+            state.report("index_reused", {"index": index, "id": ident}, "a new call")
+        return _open(choice, index)
+    if index is not None:
+        if at_index is None:
+            return _open(choice, index)
+        if _opens(state, at_index, entry, name):
+            state.report("index_reused", {"index": index, "name": name}, "a new call")
+            return _open(choice, index)
+        return at_index
+    if place >= 0 and not name and place < len(choice.last_many):
+        return choice.last_many[place]
+    if name and last is not None and last.name and (place >= 0 or _opens(state, last, entry, name)):
+        return _open(choice, None)
+    return last if last is not None else _open(choice, None)
+
+
+def _opens(state: ChatState, call: _Call, entry: WireCall, name: str | None) -> bool:
+    """Rule 5: a named entry opens a new call rather than continue one that has a name."""
+    if not name or not call.name:
+        return False
+    differs = name != call.name
+    if entry.custom is not None or call.custom is not None:
+        return differs
+    text = call.text()
+    if text and _is_json(text):
+        value = entry.function.arguments if entry.function is not None else None
+        brings = bool(value.strip()) if type(value) is str else value is not None
+        return differs or brings
+    return differs and not text and "split_names" not in state.options.repairs
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _open(choice: _Choice, index: int | None) -> _Call:
+    call = _Call(index)
+    choice.calls.append(call)
+    return call
+
+
+def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
+    if entry.function is not None:
+        call.add_function(entry.function, state, split_names="split_names" in state.options.repairs)
+    if entry.id and call.id is None:
+        call.id = entry.id
+    if entry.type and call.type is None:
+        call.type = entry.type
+    if entry.custom is not None:
+        call.add_custom(entry.custom)
+    if entry.extra:
+        merge(call.extra, entry.extra)
+
+
+# -- table ---------------------------------------------------------------------------------------
+
+HANDLERS: dict[str, dict[str, Any]] = {
+    "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, "[DONE]": on_done},
+    "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
+    # Folding goes on: only what begins another response is told apart, and `on_chunk` asks `done` for that.
+    "OVER": {"chunk": on_chunk},
+}
+
+
+# -- body ----------------------------------------------------------------------------------------
+
+
+def build(state: ChatState, report: Report) -> dict[str, Any] | None:
+    """The body so far; ``None`` before anything but an error came."""
+    if state.whole is not None:
+        return state.whole
+    if not state.begun:
+        return None
+    body: dict[str, Any] = {}
+    if state.id is not None:
+        body["id"] = state.id
+    body["object"] = "chat.completion"
+    created = state.created
+    if created is not None:
+        body["created"] = int(created) if type(created) is float and created.is_integer() else created
+    if state.model is not None:
+        body["model"] = state.model
+    finished = state.done or not state.unfinished
+    body["choices"] = [
+        _build_choice(index, choice, report if finished else None) for index, choice in sorted(state.choices.items())
+    ]
+    usage = state.usage
+    groq = dict(state.x_groq) if state.x_groq is not None else None
+    if groq is not None:
+        # C28: Groq's own non-streaming body has these at the top.
+        moved = groq.pop("usage", None)
+        usage = usage or moved or None
+        if groq.get("usage_breakdown") is not None:
+            body["usage_breakdown"] = groq.pop("usage_breakdown")
+    for key, value in (
+        ("usage", usage),
+        ("system_fingerprint", state.fingerprint),
+        ("service_tier", state.tier),
+        ("provider", state.provider),
+        ("prompt_filter_results", state.prompt_filter),
+        ("metadata", state.metadata),
+        ("moderation", state.moderation),
+        ("x_groq", groq),
+    ):
+        if value is not None:
+            body[key] = value
+    for key, value in state.extra.items():
+        if value is not None:
+            body.setdefault(key, value)
+    return body
+
+
+def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[str, Any]:
+    calls = [call for call in choice.calls if not call.empty()]
+    body: dict[str, Any] = {"index": index, "message": _build_message(choice, calls, report)}
+    finish = choice.finish
+    if finish == "stop" and (calls or choice.function_call is not None):
+        # C21: a later stop does not take back that tools were called.
+        finish = next((f for f in reversed(choice.finishes) if f in ("tool_calls", "function_call")), finish)
+    body["finish_reason"] = finish
+    if finish is None and report is not None:
+        report("no_finish_reason", {"index": index}, None)
+    if choice.logprobs is not UNSET:
+        body["logprobs"] = choice.logprobs
+    if choice.token_ids is not None:
+        body["token_ids"] = choice.token_ids
+    for key, value in choice.extra.items():
+        if value is not None:
+            body.setdefault(key, value)
+    return body
+
+
+def _build_message(choice: _Choice, calls: list[_Call], report: Report | None) -> dict[str, Any]:
+    if choice.message is not None and not _has_deltas(choice):
+        message = dict(choice.message)
+        message.setdefault("role", choice.role or "assistant")
+        for key, value in choice.message_extra.items():
+            message.setdefault(key, value)
+        return message
+    message = {"role": choice.role or "assistant"}
+    content = choice.content.value()
+    refusal = choice.texts.get("refusal")
+    if content == "" and (calls or choice.function_call is not None or (refusal is not None and refusal.value())):
+        content = None  # decision 6
+    message["content"] = content
+    for key, text in choice.texts.items():
+        message[key] = None if text is None else text.value()
+    if choice.details is not None:
+        message["reasoning_details"] = [_joined_part(detail) for detail in choice.details]
+    if choice.audio is not None:
+        message["audio"] = _joined_audio(choice.audio)
+    if choice.function_call is not None:
+        message["function_call"] = choice.function_call.build_function()
+    if calls:
+        if all(call.index is not None for call in calls) and len({call.index for call in calls}) == len(calls):
+            calls = sorted(calls, key=lambda call: call.index or 0)
+        message["tool_calls"] = [call.build() for call in calls]
+    for key, value in choice.message_extra.items():
+        message.setdefault(key, value)
+    for key, fragments in choice.undeclared.items():
+        if report is not None and len(set(fragments)) > 1:
+            report("undeclared_text", {key: fragments}, fragments[-1])
+    return message
+
+
+def _has_deltas(choice: _Choice) -> bool:
+    """Whether a delta had content, so that a whole message beside it is a copy (C11, C16)."""
+    return bool(
+        choice.content.text or choice.content.parts or choice.calls or choice.function_call or choice.audio
+        or any(text is not None and text.value() for text in choice.texts.values())
+    )  # fmt: skip
+
+
+def recognise(obj: dict[str, Any]) -> bool:
+    kind = obj.get("object")
+    if type(kind) is str and kind.startswith("chat.completion"):
+        return True
+    if "choices" not in obj or kind == "text_completion":
+        return False
+    choices = obj["choices"]
+    if type(choices) is not list:
+        return True
+    # A legacy completion has its text on the choice, and neither delta nor message.
+    return not any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
+
+
+def is_body(obj: dict[str, Any]) -> bool:
+    choices = obj.get("choices")
+    if type(choices) is not list:
+        return False
+    return bool(choices) and all(type(c) is dict and type(c.get("message")) is dict and "delta" not in c for c in choices)
+
+
+def finished(state: ChatState) -> bool:
+    return state.done or bool(state.choices and not state.unfinished)
+
+
+# -- dialect -------------------------------------------------------------------------------------
+
+DIALECT = Dialect(
+    name="openai.chat",
+    final=ChatCompletion,
+    decode=msgspec.json.Decoder(Chunk).decode,
+    revive=lambda obj, report: from_dict(Chunk, obj, report),
+    recognise=recognise,
+    is_body=is_body,
+    carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),
+    state=ChatState,
+    build=build,
+    finished=finished,
+    has_content=lambda state: any(choice.has_content() for choice in state.choices.values()),
+    find_error=find_error,
+)

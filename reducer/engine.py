@@ -1,0 +1,619 @@
+"""`Reducer`: bytes or events in, a `Result` out. The one per-event loop, and no provider's name.
+
+Theory of operation
+-------------------
+`Framer` cuts bytes into frames; for each the dialect's typed decoder makes an event, and the handler that
+the state's row has for its type merges it (`_run`). That is the hot path, and all of it.
+
+Whatever the decoder refuses (an unknown field, another type, no JSON at all), the first event of a stream
+and events that no row knows take the cold path (`_cold`): a tolerant decoder, heartbeats, errors, detection
+and splitting, and then the same handler with the same kind of event.
+
+One body may hold several responses. Each has a `_Stream`: dialect, state and problems of its own. A handler
+that sees another response's event returns SPLIT, and the event is handled again by a new stream; events with
+a ``stream_id`` are told apart before that.
+
+Nothing the wire says leaves here as an exception. A handler that fails all the same costs its event and is
+reported as ``internal_error``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Literal, TypeVar, overload
+
+import msgspec
+
+from reducer.decoding import NotJson, TooDeep, decode
+from reducer.dialects import detect, load
+from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
+from reducer.dialects._errors import find_error
+from reducer.errors import ClosedError, ProblemError, UsageError
+from reducer.framing import DONE, Frame, Framer
+from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
+from reducer.typed import copied
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reducer.dialects.openai_chat import ChatCompletion
+    from reducer.dialects.openai_responses import Response
+
+BodyT = TypeVar("BodyT")
+
+logger = logging.getLogger("reducer")
+logger.addHandler(logging.NullHandler())
+
+REPAIRS = frozenset(
+    {"cumulative", "choice_counter", "duplicate_chunks", "split_names", "usage_fields", "double_prefix"}
+)
+
+_MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
+_SHOWN = 200  # bytes of an unusable payload that a problem shows
+_HEARTBEAT_KEYS = frozenset({"type", "sequence_number"})
+_HEARTBEATS = frozenset({"ping", "keepalive"})
+
+
+class _Stream:
+    """One response in the making."""
+
+    __slots__ = (
+        "dialect", "dropped", "error", "limited", "problems", "state", "surrogates", "torn", "unknown", "unread",
+    )  # fmt: skip
+
+    def __init__(self, dialect: Dialect | None) -> None:
+        self.dialect = dialect
+        self.state: Any = None
+        self.problems: list[Problem] = []
+        self.dropped = 0  # problems beyond the number that is kept
+        self.error: ProviderError | None = None  # an error that came before any dialect was known
+        self.limited = False
+        self.surrogates = False  # some text may hold half a surrogate pair
+        self.torn = False
+        self.unknown: dict[str, list[Any]] = {}  # event type -> count, event, offset, the first whole
+        self.unread: bytes | None = None  # the first payload that no dialect recognised
+
+
+class Reducer(Generic[BodyT]):
+    """Turns one stream into its final object, as the bytes come.
+
+    Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
+    call `close` once the stream has ended or was given up. Neither raises for what the wire says. One thread.
+
+    Args:
+        dialect: The wire language, or ``"auto"`` to tell it from the first payloads.
+        strict: The `feed` or `close` that sees the first problem raises it as `ProblemError`.
+        limits: What the stream may cost.
+        clock: Returns nanoseconds; called once a feed. Without it, and without ``at``, there is no timing.
+        repairs: Names of the guesses that are allowed; see the README.
+        text_keys: Undeclared delta keys whose strings are to be joined.
+
+    Raises:
+        UsageError: An unknown dialect or repair.
+    """
+
+    @overload
+    def __init__(
+        self: Reducer[ChatCompletion], dialect: Literal["openai.chat"], *, strict: bool = ..., limits: Limits = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: Reducer[Response], dialect: Literal["openai.responses"], *, strict: bool = ..., limits: Limits = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: Reducer[Any], dialect: str = ..., *, strict: bool = ..., limits: Limits = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+    ) -> None: ...  # fmt: skip
+    def __init__(
+        self,
+        dialect: str = "auto",
+        *,
+        strict: bool = False,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        clock: Callable[[], int] | None = None,
+        repairs: Iterable[str] = (),
+        text_keys: Iterable[str] = (),
+    ) -> None:
+        self._given = None if dialect == "auto" else load(dialect)
+        self._strict = strict
+        self._limits = limits
+        self._clock = clock
+        self._options = Options(limits, frozenset(repairs), frozenset(text_keys))
+        if self._options.repairs - REPAIRS:
+            unknown = ", ".join(sorted(self._options.repairs - REPAIRS))
+            raise UsageError(f"unknown repair {unknown}: choose from {', '.join(sorted(REPAIRS))}")
+        self._framer = Framer(limits.max_event_bytes)
+        self._stream = _Stream(self._given)
+        self._streams = [self._stream]
+        self._by_stream_id: dict[str, _Stream] = {}
+        self._number = -1  # of the current event
+        self._offset: int | None = None  # of the current event
+        self._eaten = 0  # bytes that came through feed_event
+        self._check_at = limits.max_retained_bytes
+        self._stopped = False  # max_retained_bytes was reached
+        self._raised = False  # strict has raised
+        self._times: list[int] = []
+        self._first_content: int | None = None
+        self._end: int | None = None
+        self._results: list[Result[Any]] | None = None
+        self._closed: Result[BodyT] | None = None
+
+    # -- feeding ---------------------------------------------------------------------------------
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes of the body. The buffer may be reused afterwards.
+
+        Raises `ClosedError` after `close`, `UsageError` for anything but bytes, and `ProblemError` under ``strict``.
+        """
+        if self._closed is not None:
+            raise ClosedError("feed after close: a Reducer takes one stream")
+        if type(data) is not bytes:
+            try:
+                data = memoryview(data).tobytes()
+            except TypeError:
+                raise UsageError(f"feed takes bytes, not {type(data).__name__}; feed_event takes payloads") from None
+        now = self._clock() if self._clock is not None and data else None
+        frames = self._framer.feed(data)
+        if self._framer.notes:
+            self._take_noted(frames)
+        elif frames:
+            self._take(frames)
+        if now is not None:
+            self._tick(now)
+        if self._strict:
+            self._raise_first()
+
+    def feed_event(self, payload: Any, event: str | None = None, at: int | None = None) -> None:
+        """Take one payload that is framed already.
+
+        Args:
+            payload: JSON as bytes or str, a dict, a struct, or an SDK's model.
+            event: The event's name, where the framing had one.
+            at: When it came, in nanoseconds; the clock is not asked then.
+
+        Raises `ClosedError` after `close`, `UsageError` for what is no payload, and `ProblemError` under ``strict``.
+        """
+        if self._closed is not None:
+            raise ClosedError("feed_event after close: a Reducer takes one stream")
+        data = _payload_bytes(payload)
+        now = at if at is not None or self._clock is None else self._clock()
+        self._eaten += len(data)
+        self._take([(data, event, None)])
+        if now is not None:
+            self._tick(now)
+        if self._strict:
+            self._raise_first()
+
+    @property
+    def finished(self) -> bool:
+        """Whether terminal evidence has been seen. Bytes may follow it all the same: usage comes late."""
+        state = self._stream.state
+        dialect = self._stream.dialect
+        return state is not None and dialect is not None and (state.whole is not None or dialect.finished(state))
+
+    @property
+    def results(self) -> list[Result[Any]]:
+        """After `close`: the results of all responses that were in the body, in order of appearance."""
+        if self._results is None:
+            raise UsageError("results are there after close")
+        return list(self._results)
+
+    def snapshot(self) -> Result[BodyT]:
+        """Return the result so far. It is independent of later feeds, and taking it changes nothing."""
+        if self._closed is not None:
+            return self._closed
+        return self._result(self._streams[0], final=False)
+
+    def close(self, error: BaseException | str | None = None) -> Result[BodyT]:
+        """End the stream and return its result; calling it again returns the same.
+
+        Args:
+            error: Why the host gave the stream up, if it did. It becomes a problem, never the provider's error.
+
+        Raises `ProblemError` under ``strict``.
+        """
+        if self._closed is None:
+            frames = self._framer.flush()
+            if self._framer.notes:
+                self._take_noted(frames)
+            elif frames:
+                self._take(frames)
+            self._number += 1
+            self._offset = None
+            if self._framer.torn is not None:
+                self._offset, torn = self._framer.torn
+                self._stream.torn = True
+                self._report("torn_tail", torn, "left out")
+                self._offset = None
+            if error is not None:
+                self._report("aborted", str(error) or type(error).__name__, "what came before it")
+            if self._clock is not None:
+                self._end = self._clock()
+            self._results = [self._result(stream, final=True) for stream in self._streams]
+            first = self._results[0]
+            if len(self._results) > 1:
+                count = len(self._results)
+                first = _with_problem(first, Problem("several_responses", None, None, count, "the first"))
+            self._closed = first
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("closed: %s %s, %d problem(s)", first.dialect, first.status, len(first.problems))
+        if self._strict and not self._raised and self._closed.problems:
+            self._raised = True
+            raise ProblemError(self._closed.problems[0])
+        return self._closed
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def _take_noted(self, frames: list[Frame]) -> None:
+        """Take frames with the framing's notes in their places between them."""
+        notes = self._framer.notes
+        self._framer.notes = []
+        begin = 0
+        first = self._number + 1
+        for note in notes:
+            place = min(max(note.frame - self._framer.taken + len(frames), begin), len(frames))
+            if place > begin:
+                self._take(frames[begin:place])
+                begin = place
+            self._note(note.code, first + place, note.offset, note.seen, note.chosen)
+            if note.code.startswith("limit_"):
+                self._stream.limited = True
+        if begin < len(frames):
+            self._take(frames[begin:])
+
+    def _take(self, frames: list[Frame]) -> None:
+        """Run frames, stopping to weigh what is retained where the limit could be reached."""
+        last = frames[-1][2]
+        if not self._stopped and (self._eaten if last is None else last) <= self._check_at:
+            self._run(frames)
+            return
+        for frame in frames:
+            where = self._eaten if frame[2] is None else frame[2]
+            if not self._stopped and where > self._check_at:
+                self._weigh(where)
+            if self._stopped:
+                self._number += 1
+            else:
+                self._run([frame])
+
+    def _weigh(self, where: int) -> None:
+        """Compare what is retained with the limit; decide when to do so next."""
+        limit = self._limits.max_retained_bytes
+        size = sum(len(self._result(stream, final=False).json()) for stream in self._streams)
+        if size > limit:
+            self._stopped = True
+            self._stream.limited = True
+            self._note("limit_retained_bytes", self._number + 1, None, size, f"not retained: more than {limit} bytes")
+        self._check_at = where + max(limit - size, limit // 16)
+
+    def _run(self, frames: Iterable[Frame]) -> None:
+        deep = 2 * self._limits.max_depth
+        stream = self._stream
+        state = stream.state
+        typed = stream.dialect.decode if stream.dialect is not None else None
+        for payload, name, offset in frames:
+            self._number += 1
+            self._offset = offset
+            # A value can be too deep only if it is long: what is retained must not break recursion later.
+            if state is None or name == "error" or (len(payload) > deep and self._may_be_deep(payload)):
+                event = None
+            else:
+                try:
+                    event = typed(payload)  # type: ignore[misc]
+                except (ValueError, RecursionError):
+                    event = None
+            if event is not None:
+                handler = state.row.get(event.type)
+                if handler is not None:
+                    try:
+                        if handler(state, event) is not SPLIT:
+                            continue
+                    except Exception as error:
+                        self._failed(error, payload)
+                        continue
+            self._cold(payload, name)
+            stream = self._stream
+            state = stream.state
+            typed = stream.dialect.decode if stream.dialect is not None else None
+
+    def _may_be_deep(self, payload: bytes) -> bool:
+        return payload.count(b"{") + payload.count(b"[") > self._limits.max_depth
+
+    # -- the cold path ---------------------------------------------------------------------------
+
+    def _cold(self, payload: bytes, name: str | None) -> None:
+        """Handle one event that the typed decoder refuses, or that no row knows."""
+        stripped = payload.strip()
+        if not stripped:
+            return
+        if stripped == DONE or stripped == b'"[DONE]"':
+            self._done()
+            return
+        try:
+            value = self._decode(payload)
+            for obj in value if type(value) is list else (value,):
+                if type(obj) is dict:
+                    self._object(obj, name, payload)
+                elif obj is not None and obj != "":
+                    self._report("not_an_object", payload[:_SHOWN], "skipped")
+        except NotJson:
+            self._not_json(payload)
+        except TooDeep:
+            self._stream.limited = True
+            self._report("limit_depth", payload[:_SHOWN], f"not retained: nested more than {self._limits.max_depth} deep")
+        except Exception as error:
+            self._failed(error, payload)
+
+    def _decode(self, payload: bytes) -> Any:
+        def report(code: str, seen: Any, chosen: Any) -> None:
+            self._report(code, seen, chosen)
+
+        try:
+            return msgspec.json.decode(payload) if not self._may_be_deep(payload) else decode(payload, report, self._limits.max_depth)
+        except (ValueError, RecursionError):
+            self._stream.surrogates = True
+            return decode(payload, report, self._limits.max_depth)
+
+    def _not_json(self, payload: bytes) -> None:
+        rest = payload.lstrip()
+        if rest.startswith(b"data:"):
+            inner = rest[5:].strip()
+            if "double_prefix" in self._options.repairs:
+                self._report("repaired", payload[:_SHOWN], "double_prefix")
+                self._cold(inner, None)
+                return
+            self._report("not_json", payload[:_SHOWN], "skipped; the repair double_prefix would read it")
+            return
+        if self._stream.state is None and self._stream.unread is None:
+            self._stream.unread = payload[:_SHOWN]
+        self._report("not_json", payload[:_SHOWN], "skipped")
+
+    def _done(self) -> None:
+        stream = self._stream
+        if stream.state is not None:
+            handler = stream.state.row.get("[DONE]")
+            if handler is not None:
+                handler(stream.state, None)
+
+    def _object(self, obj: dict[str, Any], name: str | None, payload: bytes) -> None:
+        if not obj or (obj.get("type") in _HEARTBEATS and obj.keys() <= _HEARTBEAT_KEYS):
+            return
+        if name is not None and "type" not in obj and "." in name:
+            obj = {"type": name, **obj}  # S13: the name stands in for the type
+        stream_id = obj.get("stream_id")
+        if type(stream_id) is str and stream_id:
+            self._follow(stream_id)
+        stream = self._stream
+        if stream.state is None and not self._begin(stream, obj, name, payload):
+            return
+        dialect: Dialect = stream.dialect  # type: ignore[assignment]
+        state = stream.state
+        if not dialect.recognise(obj):
+            other = detect(obj)
+            if other is not None:
+                self._unknown(str(obj.get("type") or other.name), obj)
+                return
+        error = dialect.find_error(obj, name)
+        if error is not None:
+            if state.error is None:
+                state.error = error
+            if not dialect.carries(obj):
+                return
+        self._handle(stream, obj)
+
+    def _begin(self, stream: _Stream, obj: dict[str, Any], name: str | None, payload: bytes) -> bool:
+        """Give the stream its dialect, if this payload tells it."""
+        dialect = self._given if self._given is not None and self._given.recognise(obj) else None
+        if dialect is None and self._given is None:
+            dialect = detect(obj)
+        if dialect is None:
+            error = find_error(obj, name)
+            if error is not None:
+                stream.error = stream.error or error
+            else:
+                if stream.unread is None:
+                    stream.unread = payload[:_SHOWN]
+                self._unknown(str(obj.get("type") or name or "?"), obj)
+            return False
+        stream.dialect = dialect
+        stream.state = dialect.state(self._options, self._report)
+        stream.state.error = stream.error
+        return True
+
+    def _handle(self, stream: _Stream, obj: dict[str, Any]) -> None:
+        dialect: Dialect = stream.dialect  # type: ignore[assignment]
+        state = stream.state
+        if dialect.is_body(obj):
+            state.whole = obj
+        event = dialect.revive(obj, self._report)
+        handler = state.row.get(event.type)
+        if handler is None:
+            self._unknown(str(event.type), obj)
+            return
+        try:
+            outcome = handler(state, event)
+        except LimitReached as limit:
+            stream.limited = True
+            self._report(f"limit_{limit.name}", limit.seen, "not retained: the event as a whole")
+            return
+        if outcome is SPLIT:
+            self._split(obj)
+
+    def _split(self, obj: dict[str, Any]) -> None:
+        """Begin another response with this event."""
+        stream = _Stream(self._stream.dialect)
+        assert stream.dialect is not None
+        stream.state = stream.dialect.state(self._options, self._report)
+        for key, other in self._by_stream_id.items():
+            if other is self._stream:
+                self._by_stream_id[key] = stream
+        self._stream = stream
+        self._streams.append(stream)
+        self._handle(stream, obj)
+
+    def _follow(self, stream_id: str) -> None:
+        """Go to the stream that this id belongs to; the first id seen takes the stream that is there."""
+        stream = self._by_stream_id.get(stream_id)
+        if stream is None:
+            if not self._by_stream_id and self._stream.state is None:
+                stream = self._stream
+            else:
+                stream = _Stream(self._given)
+                self._streams.append(stream)
+            self._by_stream_id[stream_id] = stream
+        self._stream = stream
+
+    def _unknown(self, kind: str, obj: dict[str, Any]) -> None:
+        seen = self._stream.unknown
+        if kind in seen:
+            seen[kind][0] += 1
+        elif len(seen) < _MAX_PROBLEMS:
+            seen[kind] = [1, self._number, self._offset, copied(obj)]
+
+    def _failed(self, error: Exception, payload: bytes) -> None:
+        if isinstance(error, LimitReached):
+            self._stream.limited = True
+            self._report(f"limit_{error.name}", error.seen, "not retained: the event as a whole")
+            return
+        logger.error("internal error at event %d: %s", self._number, type(error).__name__)
+        self._report("internal_error", {"error": repr(error), "payload": payload[:_SHOWN]}, "the event is left out")
+
+    # -- problems --------------------------------------------------------------------------------
+
+    def _report(self, code: str, seen: Any, chosen: Any) -> None:
+        self._note(code, self._number, self._offset, seen, chosen)
+
+    def _note(self, code: str, event: int | None, offset: int | None, seen: Any, chosen: Any) -> None:
+        stream = self._stream
+        if len(stream.problems) < _MAX_PROBLEMS:
+            stream.problems.append(Problem(code, event, offset, copied(seen), copied(chosen)))
+        else:
+            stream.dropped += 1
+
+    def _raise_first(self) -> None:
+        if not self._raised:
+            for stream in self._streams:
+                if stream.problems:
+                    self._raised = True
+                    raise ProblemError(stream.problems[0])
+
+    # -- the result ------------------------------------------------------------------------------
+
+    def _tick(self, now: int) -> None:
+        self._times.append(now)
+        stream = self._stream
+        if self._first_content is None and stream.state is not None and stream.dialect is not None:
+            if stream.dialect.has_content(stream.state):
+                self._first_content = now
+
+    def _timing(self) -> Timing | None:
+        times = self._times
+        if not times:
+            return None
+        gaps = tuple(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        return Timing(times[0], self._first_content, self._end if self._end is not None else times[-1], gaps)
+
+    def _result(self, stream: _Stream, *, final: bool) -> Result[Any]:
+        problems = list(stream.problems)
+        end = self._number + 1 if not final else self._number
+
+        def report(code: str, seen: Any, chosen: Any) -> None:
+            problems.append(Problem(code, None, None, copied(seen), copied(chosen)))
+
+        for kind, (count, event, offset, first) in stream.unknown.items():
+            seen = {"type": kind, "count": count, "first": first}
+            problems.append(Problem("unknown_event", event, offset, seen, "counted, otherwise ignored"))
+        dialect = stream.dialect
+        state = stream.state
+        body: dict[str, Any] | None = None
+        finished = False
+        error = stream.error
+        if state is not None and dialect is not None:
+            error = state.error
+            finished = state.whole is not None or dialect.finished(state)
+            try:
+                body = dialect.build(state, report)
+            except Exception as failure:  # the same promise as for handlers
+                logger.error("internal error in the body: %s", type(failure).__name__)
+                report("internal_error", {"error": repr(failure)}, "no body")
+            if body is not None:
+                if not final:
+                    body = copied(body)
+                if stream.surrogates:
+                    body = _joined_surrogates(body, report)
+        status: Status
+        if error is not None:
+            status = "failed"
+        elif stream.limited:
+            status = "truncated"
+        elif finished and body is not None:
+            status = "complete"
+        elif body is not None or (stream.torn and stream.unread is None and not stream.unknown):
+            status = "truncated"
+        else:
+            status = "empty"
+        if final:
+            if state is None and stream.unread is not None:
+                report("unknown_dialect", stream.unread, "no body")
+            if body is not None and not finished and error is None:
+                report("no_terminal", None, "what came")
+            if stream.dropped:
+                report("more_problems", stream.dropped, "counted only")
+        # In the order of the stream: what has no place of its own comes last.
+        problems.sort(key=lambda problem: end if problem.event is None else problem.event)
+        return Result(
+            status,
+            dialect=dialect.name if dialect is not None and state is not None else None,
+            wire=body,
+            final=dialect.final if dialect is not None else None,
+            error=error,
+            problems=tuple(problems),
+            timing=self._timing(),
+        )
+
+
+def _with_problem(result: Result[Any], problem: Problem) -> Result[Any]:
+    status, dialect, wire, error, problems, timing = result._facts()
+    return Result(
+        status, dialect=dialect, wire=wire, final=result._final, error=error, problems=(*problems, problem), timing=timing
+    )
+
+
+def _payload_bytes(payload: Any) -> bytes:
+    """Return the JSON of a payload in any form that hosts have."""
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, str):
+        return payload.encode("utf-8", "surrogatepass")
+    if isinstance(payload, bytearray | memoryview):
+        return bytes(payload)
+    try:
+        # Pydantic models: what the wire did not say must not become a null.
+        if hasattr(payload, "model_dump_json"):
+            return bytes(payload.model_dump_json(exclude_unset=True, by_alias=True).encode())
+        return msgspec.json.encode(payload)
+    except UnicodeEncodeError:
+        import json
+
+        return json.dumps(msgspec.to_builtins(payload)).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"no payload: {type(payload).__name__} ({error})") from None
+
+
+def _joined_surrogates(value: Any, report: Callable[[str, Any, Any], None]) -> Any:
+    """Join the halves of surrogate pairs; a half alone becomes U+FFFD, and is reported (S21)."""
+    if type(value) is str:
+        if not any("\ud800" <= char <= "\udfff" for char in value):
+            return value
+        joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if joined.count("\ufffd") > value.count("\ufffd"):
+            report("lone_surrogate", value.encode("ascii", "backslashreplace")[:_SHOWN], "replaced by U+FFFD")
+        return joined
+    if type(value) is dict:
+        return {_joined_surrogates(key, report): _joined_surrogates(entry, report) for key, entry in value.items()}
+    if type(value) is list:
+        return [_joined_surrogates(entry, report) for entry in value]
+    return value

@@ -1,0 +1,526 @@
+"""Bytes to payloads: server-sent events, JSON lines, JSON arrays, one JSON value.
+
+Theory of operation
+-------------------
+A body is read by lines, because server-sent events are lines, and by values, because JSON is not.
+At the start of a line there are three possibilities:
+
+- It opens a JSON value (``{`` or ``[``). The value is followed by counting braces until it closes,
+  over as many lines and reads as that takes; what closes is a payload. A top-level array is not a
+  payload but a list of them, so its elements come out one by one (Gemini streams such an array).
+  This one rule reads JSON lines, pretty-printed JSON, concatenated JSON, and the error object that
+  a server drops unframed into an event stream (S15, S16, S18).
+- It is a line of an event stream. ``data``, ``event`` and the comment mean what WHATWG 9.2.6 says.
+  Beyond the standard: a further ``data`` line after a whole JSON object begins a new event, because
+  some proxies strip blank lines (S5); the last event counts without its blank line (S4); ``error:``
+  in place of ``data:`` is an event named error (S16).
+- It is neither. Then it is ignored, and a note shows it.
+
+Lines end at CR, LF or CRLF and at nothing else: U+2028 is text (S9). Nothing is decoded here but
+the event name. A `Frame` is ``(payload, name, offset)``, the offset being that of the line or the
+brace where its data begin; its number is its position in the stream. A `Note` is worth a problem
+and carries the number of the frame that follows it. Any split of the bytes gives the same frames
+and notes: what cannot be decided yet stays in ``_tail`` and is looked at again with more bytes.
+
+The fast lane (`_whole_events`) takes events that are one ``data`` line, perhaps after one ``event``
+line, without looking at lines one by one. It must agree with `_line` on every such event.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import msgspec
+
+Frame = tuple[bytes, str | None, int]
+
+DONE = b"[DONE]"
+_BOM = b"\xef\xbb\xbf"
+# WHATWG 9.2.5: a line ends at CRLF, LF or CR, and nowhere else.
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_STRING_BODY = re.compile(rb'(?:[^"\\\n\r]|\\[^\n\r])*+')
+_BRACKET = re.compile(rb'["{}\[\]]')
+_BLANKS = re.compile(rb"[ \t,]*")
+_BETWEEN = re.compile(rb"[ \t\r\n,]*")
+_SCALAR = re.compile(rb"[^,\]{\[\r\n]+")
+# A last line without an end that still says all it has to.
+_COMPLETE_FIELD = re.compile(rb"(?:data|event|error|id|retry)?:")
+# A line break inside a string is a cut JSON line if what follows begins like a new one.
+_NEW_LINE_BEGINS = re.compile(rb'(?:\r\n|\n|\r)(?:\{"|data:|event:)')
+# WHATWG 9.2.6 ignores fields it does not name; `curl -i` puts a status line and headers in front.
+_IGNORED_FIELD = re.compile(rb"[A-Za-z0-9_.\-]+(?::|\Z)|HTTP/")
+# What makes a bracket at the start of a line an array of payloads, and not `[INFO] started`.
+_ARRAY_OPENS = re.compile(rb"\[[ \t\r\n]*[{\[\]]")
+_ARRAY_MAY_OPEN = re.compile(rb"\[[ \t\r\n]*\Z")
+# First bytes of bodies that have to be decompressed before anybody can read them (S17).
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x78\x01": "deflate",
+    b"\x78\x9c": "deflate",
+    b"\x78\xda": "deflate",
+}
+_FIRST_BYTES = (_BOM, *_COMPRESSED)
+_SHOWN = 200  # bytes of unusable input that a note shows
+# The fast lane looks at no more than this at once, so that falling out of it stays cheap.
+_WINDOW = 1 << 16
+
+
+class Note(NamedTuple):
+    """Something the framing saw that is worth a problem."""
+
+    code: str
+    frame: int
+    offset: int
+    seen: bytes
+    chosen: str
+
+
+class Nesting:
+    """Follows one JSON value through its braces, over any number of pieces."""
+
+    __slots__ = ("_depth", "_escaped", "_in_string", "broken")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+        self.broken = False  # a line ended inside a string; `scan` stopped before its end
+
+    def scan(self, data: bytes, at: int = 0) -> int:
+        """Return the index behind the value's last byte, or -1 if the value goes on.
+
+        When ``broken`` is set, the index is that of a line end inside a string.
+        Scanning on from behind it, after clearing ``broken``, takes it as part of the string.
+        """
+        end = len(data)
+        while at < end:
+            if self._escaped:
+                self._escaped = False
+                at += 1
+            elif self._in_string:
+                at = _STRING_BODY.match(data, at).end()  # type: ignore[union-attr]
+                if at < end:
+                    byte = data[at]
+                    if byte == 0x22:
+                        self._in_string = False
+                        at += 1
+                    elif byte == 0x5C:
+                        self._escaped = True
+                        at += 1
+                    else:
+                        self.broken = True
+                        return at
+            else:
+                found = _BRACKET.search(data, at)
+                if found is None:
+                    return -1
+                at = found.end()
+                byte = data[at - 1]
+                if byte == 0x22:
+                    self._in_string = True
+                elif byte in b"{[":
+                    self._depth += 1
+                else:
+                    self._depth -= 1
+                    if self._depth <= 0:
+                        return at
+        return -1
+
+
+def is_whole(data: bytes) -> bool:
+    """Tell whether the bytes are one complete JSON value."""
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+class Framer:
+    """Cuts one body into frames. Feed it bytes, flush it once at the end."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self.notes: list[Note] = []  # for the caller to take away
+        self.torn: tuple[int, bytes] | None = None  # after flush: offset and bytes of no whole event
+        self._frames: list[Frame] = []
+        self.taken = 0  # frames given away so far
+        self._max = max_event_bytes
+        self._begun = False
+        self._dead = False  # nothing readable can follow
+        self._tail = bytearray()  # bytes that cannot be decided yet
+        self._at = 0  # offset of the tail's first byte
+        self._skip_lf = False  # the last byte fed was the CR that ended a line
+        self._skip_line = False  # the rest of this line is past the limit
+        self._stray = False  # the last line was ignored, and a note said so
+        # The event being collected.
+        self._data: list[bytes] = []
+        self._data_at = 0
+        self._data_size = 0
+        self._data_nesting: Nesting | None = None  # follows the data, from their second line on
+        self._data_followed = 0  # lines it has seen
+        self._data_end = -1  # 0: what it has seen is one whole object
+        self._name: str | None = None
+        self._next_name: str | None = None  # an event line that came after the data
+        self._oversize = False  # this event is past the limit
+        # The value being collected.
+        self._nesting: Nesting | None = None
+        self._pieces: list[bytes] = []
+        self._pieces_size = 0
+        self._value_at = 0
+        self._in_array = False
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that these bytes complete."""
+        at = 0
+        if self._tail:
+            self._tail += data
+            # Most reads that end nothing are part of a long line: look at it when it ends.
+            if len(self._tail) > 16 and b"\n" not in data and b"\r" not in data:
+                if len(self._tail) > self._max:
+                    self._limit(self._at, bytes(self._tail))
+                    self._skip_line = True
+                    self._at += len(self._tail)
+                    self._tail = bytearray()
+                return []
+            data = bytes(self._tail)
+        if not self._begun:
+            if len(data) < 4 and any(first.startswith(data) for first in _FIRST_BYTES):
+                self._tail = bytearray(data)
+                return []
+            at = self._begin(data)
+        elif self._skip_lf and data:
+            self._skip_lf = False
+            at = 1 if data[0] == 0x0A else 0
+        self._read(data, at, final=False)
+        return self._take()
+
+    def flush(self) -> list[Frame]:
+        """Return the frames that only the end of the bytes completes; ``torn`` has the rest."""
+        data = bytes(self._tail)
+        self._read(data, 0 if self._begun else self._begin(data), final=True)
+        tries = 8
+        while self._nesting is not None:
+            tries -= 1
+            self._recover(again=tries > 0)
+        if self._data:
+            payload = b"\n".join(self._data)
+            # S4: the last event does without its blank line if it is whole.
+            if self._oversize or payload.strip() in (b"", DONE) or is_whole(payload):
+                self._end_event()
+            else:
+                self.torn = (self._data_at, payload)
+        elif self._name is not None and self.torn is None:
+            self.torn = (self._data_at, b"event: " + self._name.encode())
+        return self._take()
+
+    def _take(self) -> list[Frame]:
+        frames = self._frames
+        self._frames = []
+        self.taken += len(frames)
+        return frames
+
+    def _note(self, code: str, at: int, seen: bytes, chosen: str) -> None:
+        self.notes.append(Note(code, self.taken + len(self._frames), at, seen, chosen))
+
+    def _limit(self, at: int, seen: bytes) -> None:
+        # No more than the limit is shown: that much has been seen however the bytes were split.
+        shown = seen[: min(_SHOWN, self._max)]
+        self._note("limit_event_bytes", at, shown, f"not retained: more than {self._max} bytes")
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def _begin(self, data: bytes) -> int:
+        """Look at the first bytes of all; return where to begin."""
+        self._begun = True
+        if data.startswith(_BOM):
+            return len(_BOM)
+        for magic, encoding in _COMPRESSED.items():
+            if data.startswith(magic):
+                self._dead = True
+                advice = f"nothing; decompress it first: reducer.embed.decoded(data, {encoding!r})"
+                self._note("compressed", 0, magic, advice)
+        return 0
+
+    def _read(self, data: bytes, at: int, *, final: bool) -> None:
+        """Go through the bytes as far as they can be decided; the rest becomes the tail."""
+        end = len(data)
+        # The fast lane is left at whatever it does not know; to try it costs a window at most.
+        attempts = 64 if self._max >= _WINDOW else 0
+        while at < end and not self._dead:
+            if self._nesting is not None:
+                after = self._value(data, at, final=final)
+            elif self._in_array:
+                after = self._between(data, at)
+            elif attempts and not self._data and self._name is None and not self._skip_line:
+                attempts -= 1
+                at = self._whole_events(data, at)
+                if at >= end:
+                    break
+                after = self._line_start(data, at, final=final)
+            else:
+                after = self._line_start(data, at, final=final)
+            if after < 0:
+                break
+            at = after
+        if self._dead:
+            at = end
+        self._tail = bytearray(data[at:]) if at < end else bytearray()
+        self._at += at
+
+    def _whole_events(self, data: bytes, at: int) -> int:
+        """Take whole events from the front, as long as they are of the plain kind."""
+        frames = self._frames
+        base = self._at
+        while True:
+            separator, line_end = b"\n\n", b"\n"
+            stop = data.rfind(separator, at, at + _WINDOW)
+            region = data[at:stop] if stop >= 0 else b"\r"
+            if b"\r" in region:
+                separator, line_end = b"\r\n\r\n", b"\r\n"
+                stop = data.rfind(separator, at, at + _WINDOW)
+                region = data[at:stop] if stop >= 0 else b"\r"
+                if not region.count(b"\r") == region.count(b"\n") == region.count(b"\r\n"):
+                    return at
+            for block in region.split(separator):
+                if line_end not in block:
+                    if block.startswith(b"data: "):
+                        frames.append((block[6:], None, base + at))
+                    elif not block.startswith(b":"):
+                        return at
+                elif block.startswith(b"event: "):
+                    head, _, rest = block.partition(line_end)
+                    if not rest.startswith(b"data: ") or line_end in rest:
+                        return at
+                    name = str(head[7:], "utf-8", "replace") or None
+                    frames.append((rest[6:], name, base + at + len(head) + len(line_end)))
+                else:
+                    return at
+                at += len(block) + len(separator)
+            self._stray = False
+
+    # -- lines -----------------------------------------------------------------------------------
+
+    def _line_start(self, data: bytes, at: int, *, final: bool) -> int:
+        """Take one line, or open the value that begins here; -1 asks for more bytes."""
+        if not self._skip_line:
+            first = _BLANKS.match(data, at).end()  # type: ignore[union-attr]
+            byte = data[first] if first < len(data) else 0
+            if byte == 0x7B:
+                self._end_whole_event()
+                at_line = first == 0 or data[first - 1] in b"\r\n"
+                return self._take_line(data, first) if at_line else self._open_value(first)
+            if byte == 0x5B:
+                head = data[first : first + len(DONE)]
+                if head == DONE:
+                    self._end_whole_event()
+                    self._emit(DONE, self._at + first)
+                    return first + len(DONE)
+                if _ARRAY_OPENS.match(data, first):
+                    self._end_whole_event()
+                    self._in_array = True
+                    return first + 1
+                if not final and (DONE.startswith(head) or _ARRAY_MAY_OPEN.match(data, first)):
+                    return -1
+        found = _LINE_END.search(data, at)
+        if found is None:
+            if not final:
+                return self._pass_over(data, at)
+            line, after = data[at:], len(data)
+        else:
+            line, after = data[at : found.start()], found.end()
+            self._skip_lf = after == len(data) and data[after - 1] == 0x0D
+        if self._skip_line:
+            self._skip_line = False
+            self._oversize = True
+        elif len(line) > self._max:
+            self._limit(self._at + at, line)
+            self._oversize = True
+        elif found is None and line.strip() and not _COMPLETE_FIELD.match(line):
+            self.torn = (self._at + at, line)
+        else:
+            self._line(line, self._at + at)
+        return after
+
+    def _pass_over(self, data: bytes, at: int) -> int:
+        """Skip what belongs to a line past the limit; otherwise ask for the rest of the line."""
+        if self._skip_line:
+            return len(data)
+        if len(data) - at > self._max:
+            self._limit(self._at + at, data[at:])
+            self._skip_line = True
+            return len(data)
+        return -1
+
+    def _line(self, line: bytes, at: int) -> None:
+        if not line:
+            self._end_event()
+            return
+        field, colon, value = line.partition(b":")
+        if value.startswith(b" "):
+            value = value[1:]
+        if field == b"data":
+            self._add_data(value, at)
+        elif field == b"event":
+            name = str(value, "utf-8", "replace") or None
+            if self._data:
+                self._next_name = name
+            else:
+                self._name = name
+                self._data_at = at
+        elif field == b"error" and colon:
+            # S16: llama.cpp sends `error: {...}` where `data:` belongs.
+            self._end_whole_event()
+            self._name = "error"
+            self._add_data(value, at)
+        elif field and not _IGNORED_FIELD.match(line):
+            if not self._stray:
+                self._note("stray_text", at, line[:_SHOWN], "ignored")
+            self._stray = True
+
+    def _add_data(self, value: bytes, at: int) -> None:
+        self._stray = False
+        if self._oversize and value.lstrip().startswith(b"{"):
+            self._end_event()
+        elif self._data and self._data_whole():
+            # S5: a proxy has stripped the blank lines.
+            name = self._next_name
+            self._next_name = None
+            self._end_event()
+            self._name = name
+        if not self._data:
+            self._data_at = at
+        self._data_size += len(value) + 1
+        if self._data_size > self._max + 1 and not self._oversize:
+            self._oversize = True
+            self._limit(self._data_at, b"\n".join([*self._data, value]))
+        if not self._oversize:
+            self._data.append(value)
+
+    def _data_whole(self) -> bool:
+        """Tell whether the data so far are one JSON object or the end marker; linear over many lines."""
+        data = self._data
+        if data[0].strip() == DONE:
+            return True
+        if not data[0].lstrip().startswith(b"{") or self._oversize:
+            return False
+        if self._data_nesting is None:
+            self._data_nesting = Nesting()
+        while self._data_followed < len(data):
+            line = data[self._data_followed]
+            self._data_followed += 1
+            self._data_end = -1 if self._data_end >= 0 else self._data_nesting.scan(line)
+            if self._data_end >= 0:
+                self._data_end = len(line[self._data_end :].strip())
+        return self._data_end == 0
+
+    def _end_whole_event(self) -> None:
+        if self._data and self._data_whole():
+            self._end_event()
+
+    def _end_event(self) -> None:
+        if self._data and not self._oversize:
+            payload = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            self._frames.append((payload, self._next_name or self._name, self._data_at))
+        if self._data:
+            self._data = []
+            self._data_size = 0
+            self._data_nesting = None
+            self._data_followed = 0
+            self._data_end = -1
+        self._name = self._next_name = None
+        self._oversize = False
+
+    # -- values ----------------------------------------------------------------------------------
+
+    def _take_line(self, data: bytes, at: int) -> int:
+        """Take a value that is whole on its line at once (JSON lines); open it otherwise."""
+        stop = data.find(b"\n", at)
+        if stop >= 0:
+            line = data[at:stop].rstrip()
+            if line.endswith(b"}") and len(line) <= self._max and is_whole(line):
+                self._emit(line, self._at + at)
+                return at + len(line)
+        return self._open_value(at)
+
+    def _open_value(self, at: int) -> int:
+        self._nesting = Nesting()
+        self._value_at = self._at + at
+        return at
+
+    def _value(self, data: bytes, at: int, *, final: bool) -> int:
+        """Follow the value that is open; -1 asks for more bytes."""
+        nesting = self._nesting
+        assert nesting is not None
+        begin = at
+        if nesting.broken:
+            if len(data) - at < 8 and not final:
+                return -1
+            if _NEW_LINE_BEGINS.match(data, at):
+                self._close_value()
+                return at
+            nesting.broken = False
+            at += 1
+        stop = nesting.scan(data, at)
+        piece = data[begin:stop] if stop >= 0 else data[begin:]
+        if self._pieces_size <= self._max:
+            self._pieces.append(piece)
+            self._pieces_size += len(piece)
+            if self._pieces_size > self._max:
+                self._limit(self._value_at, b"".join(self._pieces))
+                self._pieces.clear()
+        if stop < 0:
+            return len(data)
+        if not nesting.broken:
+            self._close_value()
+        return stop
+
+    def _close_value(self) -> None:
+        pieces = self._pieces
+        if self._pieces_size <= self._max:
+            self._emit(pieces[0] if len(pieces) == 1 else b"".join(pieces), self._value_at)
+        self._nesting = None
+        self._pieces = []
+        self._pieces_size = 0
+
+    def _emit(self, payload: bytes, at: int) -> None:
+        self._stray = False
+        self._frames.append((payload, None if self._data else self._name, at))
+        if not self._data:
+            self._name = None
+
+    def _between(self, data: bytes, at: int) -> int:
+        """Take what stands between the elements of an array."""
+        at = _BETWEEN.match(data, at).end()  # type: ignore[union-attr]
+        if at == len(data):
+            return at
+        if data[at] == 0x5D:
+            self._in_array = False
+            return at + 1
+        if data[at] in b"{[":
+            return self._open_value(at)
+        if not self._stray:
+            self._note("stray_text", self._at + at, data[at : at + 1], "ignored: neither an object nor an array")
+            self._stray = True
+        return _SCALAR.match(data, at).end()  # type: ignore[union-attr]
+
+    def _recover(self, *, again: bool) -> None:
+        """The bytes have ended inside a value: give up its first line and read on behind it."""
+        value = b"".join(self._pieces)
+        at = self._value_at
+        oversize = self._pieces_size > self._max
+        self._nesting = None
+        self._pieces = []
+        self._pieces_size = 0
+        if oversize:
+            return
+        found = _LINE_END.search(value)
+        rest = value[found.end() :] if found else b""
+        if again and rest.strip(b"]} \t\r\n,") and (b"data:" in rest or any(map(is_whole, rest.splitlines()))):
+            self._emit(value[: found.start()] if found else value, at)
+            self._in_array = False
+            self._at = at + len(value) - len(rest)
+            self._read(rest, 0, final=True)
+        else:
+            self.torn = (at, value)

@@ -1,0 +1,73 @@
+"""`reduce` and `reduce_all`: a complete capture in memory, or an iterable of it, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, overload
+
+from reducer.engine import Reducer
+from reducer.errors import UsageError
+from reducer.result import Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reducer.dialects.openai_chat import ChatCompletion
+    from reducer.dialects.openai_responses import Response
+
+# Large captures are fed in windows, so that no copy of the whole is made.
+_WINDOW = 1 << 20
+
+
+@overload
+def reduce(data: Any, dialect: Literal["openai.chat"], **options: Any) -> Result[ChatCompletion]: ...
+@overload
+def reduce(data: Any, dialect: Literal["openai.responses"], **options: Any) -> Result[Response]: ...
+@overload
+def reduce(data: Any, dialect: str = ..., **options: Any) -> Result[Any]: ...
+def reduce(data: Any, dialect: str = "auto", **options: Any) -> Result[Any]:
+    """Reduce a complete stream to its result.
+
+    Args:
+        data: The body as bytes, or an iterable: bytes-like entries are reads of the body, others payloads.
+        dialect: The wire language, or ``"auto"``.
+        **options: Those of `Reducer`.
+
+    Of several responses in it the result is the first, with the problem ``several_responses``.
+    """
+    return _fed(data, dialect, options).close()
+
+
+@overload
+def reduce_all(data: Any, dialect: Literal["openai.chat"], **options: Any) -> list[Result[ChatCompletion]]: ...
+@overload
+def reduce_all(data: Any, dialect: Literal["openai.responses"], **options: Any) -> list[Result[Response]]: ...
+@overload
+def reduce_all(data: Any, dialect: str = ..., **options: Any) -> list[Result[Any]]: ...
+def reduce_all(data: Any, dialect: str = "auto", **options: Any) -> list[Result[Any]]:
+    """Reduce a capture that may hold several responses, one after another, to all their results.
+
+    Takes what `reduce` takes. There is always at least one result; of nothing it is ``empty``.
+    """
+    reducer = _fed(data, dialect, options)
+    reducer.close()
+    return reducer.results
+
+
+def _fed(data: Any, dialect: str, options: dict[str, Any]) -> Reducer[Any]:
+    reducer: Reducer[Any] = Reducer(dialect, **options)
+    if isinstance(data, bytes | bytearray | memoryview):
+        if len(data) <= _WINDOW:
+            reducer.feed(data)
+        else:
+            view = memoryview(data).cast("B")
+            for at in range(0, len(view), _WINDOW):
+                reducer.feed(view[at : at + _WINDOW])
+    elif isinstance(data, str) or not isinstance(data, Iterable):
+        raise UsageError(f"reduce takes bytes or an iterable of reads or payloads, not {type(data).__name__}")
+    else:
+        for entry in data:
+            if isinstance(entry, bytes | bytearray | memoryview):
+                reducer.feed(entry)
+            else:
+                reducer.feed_event(entry)
+    return reducer
