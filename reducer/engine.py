@@ -426,7 +426,7 @@ class Reducer(Generic[BodyT]):
     def _handle(self, stream: _Stream, obj: dict[str, Any]) -> None:
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         state = stream.state
-        if dialect.is_body(obj):
+        if not state.begun and dialect.is_body(obj):
             state.whole = obj
         event = dialect.revive(obj, self._report)
         handler = state.row.get(event.type)

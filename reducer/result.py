@@ -88,6 +88,9 @@ class Result(Generic[BodyT]):
     error: ProviderError | None
     problems: tuple[Problem, ...]
     timing: Timing | None
+    _body: BodyT | None  # converted from the wire's shape at the first access
+    _final: type[BodyT] | None
+    _wire: dict[str, Any] | None
 
     def __init__(
         self,
@@ -115,7 +118,7 @@ class Result(Generic[BodyT]):
         """The final object as frozen structs, converted at the first access; ``None`` if there is none."""
         if self._body is None and self._wire is not None and self._final is not None:
             object.__setattr__(self, "_body", to_struct(self._final, self._wire))
-        return cast("BodyT | None", self._body)
+        return self._body
 
     @property
     def usage(self) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from reducer.errors import UsageError
 # Name -> module. A module is imported at its first use; the order is the order of detection.
 DIALECTS = {
     "openai.chat": "openai_chat",
+    "openai.responses": "openai_responses",
 }
 
 _loaded: dict[str, Dialect] = {}

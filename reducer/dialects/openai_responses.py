@@ -1,0 +1,916 @@
+"""``openai.responses``: the Responses API, OpenAI's own and those that imitate it.
+
+Theory of operation
+-------------------
+A stream says everything up to four times: deltas, then the part or text that they make (``*.done``), then the
+item (``output_item.done``), then the whole response in a terminal event (``completed``, ``incomplete``,
+``failed``, ``cancelled``). Real streams miss any of these, and contradict themselves. Phases: ``OPEN``,
+``OVER`` (after the terminal event, where only errors and another response still count), ``WHOLE`` (a body
+sent whole).
+
+Who wins: stages are ordered added < deltas < part and text done < item done < terminal, and a later stage
+replaces the item whole. But a text that is empty, or a proper prefix or suffix of what is there, replaces
+nothing, whatever its stage (R1, R2, R3). Ids, ``encrypted_content``, ``signature`` and ``fingerprint`` are
+taken from the newest stage and never compared (R7).
+
+An item lives in a slot. Events find it by a known item id, else by ``output_index``: providers rotate ids at
+every event (R5), change them between stages (R6), and use one index for everything (R9). What was never added
+is made when it is first heard of (R11). Indices are sparse and compacted at the end (R10).
+
+Envelopes (the ``response`` of an event) overlay each other key by key; their ``output`` does not count before
+the terminal one, except that a non-empty one is a checkpoint that replaces the slots (R21).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
+from msgspec import field
+
+from reducer.decoding import Report
+from reducer.dialects import _errors
+from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._fragments import Fragments
+from reducer.dialects._wire import Wire, from_dict
+from reducer.result import ProviderError
+from reducer.typed import Body, copied
+
+# -- wire events ---------------------------------------------------------------------------------
+
+
+class Event(Wire):
+    """Any event: the fields of all of them, since most are told apart by ``type`` alone."""
+
+    type: str = ""
+    sequence_number: int | None = None
+    item_id: str | None = None
+    output_index: int | None = None
+    content_index: int | None = None
+    delta: Any = None
+    logprobs: list[Any] | None = None
+    obfuscation: Any = None
+    summary_index: int | None = None
+    annotation_index: int | None = None
+    command_index: int | None = None
+    text: str | None = None
+    refusal: str | None = None
+    arguments: str | dict[str, Any] | None = None
+    input: str | None = None
+    code: Any = None
+    diff: str | None = None
+    command: str | None = None
+    name: str | None = None
+    status: Any = None
+    part: dict[str, Any] | None = None
+    item: dict[str, Any] | None = None
+    annotation: Any = None
+    output: Any = None
+    response: dict[str, Any] | None = None
+    partial_image_b64: Any = None
+    partial_image_index: Any = None
+    output_format: Any = None
+    size: Any = None
+    quality: Any = None
+    background: Any = None
+
+
+# -- final object --------------------------------------------------------------------------------
+
+
+class Part(Body, frozen=True):
+    """A part of an item's content or summary."""
+
+    type: str | None = None
+    text: str | None = None
+    refusal: str | None = None
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Item(Body, frozen=True):
+    """An output item of any kind: ``type`` tells it, and the fields of the other kinds read ``None`` or empty."""
+
+    type: str | None = None
+    id: str | None = None
+    status: str | None = None
+    role: str | None = None
+    content: list[Part] = field(default_factory=list)
+    summary: list[Part] = field(default_factory=list)
+    encrypted_content: str | None = None
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    input: str | None = None
+    code: str | None = None
+    action: Any = None
+    output: Any = None
+    result: Any = None
+    results: Any = None
+    error: Any = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Usage(Body, frozen=True):
+    """Token counts as the provider reported them."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    input_tokens_details: dict[str, Any] | None = None
+    output_tokens_details: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Response(Body, frozen=True):
+    """What a Responses call without streaming returns."""
+
+    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types.responses", "Response")}
+
+    id: str | None = None
+    object: str | None = None
+    created_at: float | None = None
+    status: str | None = None
+    model: str | None = None
+    output: list[Item] = field(default_factory=list)
+    usage: Usage | None = None
+    error: dict[str, Any] | None = None
+    incomplete_details: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+# -- state ---------------------------------------------------------------------------------------
+
+ADDED, DELTA, PART_DONE, ITEM_DONE, TERMINAL = range(5)
+ITEM_TEXTS = ("arguments", "input", "code")
+PART_LISTS = ("content", "summary")
+# Never compared: they change between stages of one honest answer (R5, R6, R7).
+_INCOMPARABLE = frozenset({"id", "status", "encrypted_content", "signature", "fingerprint"})
+_MISSING = object()
+
+
+class _Text:
+    """A text that several stages tell."""
+
+    __slots__ = ("fragments", "stage")
+
+    def __init__(self, text: str = "", stage: int = ADDED) -> None:
+        self.fragments = Fragments(text)
+        self.stage = stage
+
+    def append(self, piece: str) -> None:
+        self.fragments.append(piece)
+        self.stage = DELTA
+
+    def replace(self, text: str, stage: int, report: Report, where: str) -> None:
+        """Take a later stage's text, unless it is empty or a proper prefix or suffix of what is there."""
+        old = str(self.fragments)
+        if text != old and old:
+            if not text:
+                return
+            if old.startswith(text) or old.endswith(text):
+                report("shorter_text", {where: text}, old)
+                return
+            if self.stage >= PART_DONE:
+                report("sources_differ", {where: old}, text)
+        if text != old:
+            self.fragments = Fragments(text)
+        self.stage = stage
+
+
+class _Part:
+    """A part of content or summary: what it is, its text, and what came beside it."""
+
+    __slots__ = ("annotations", "field", "logprobs", "obj", "text")
+
+    def __init__(self, obj: dict[str, Any], stage: int, field: str | None = None) -> None:
+        self.obj = obj
+        self.field = field or ("refusal" if obj.get("type") == "refusal" else "text")
+        value = obj.get(self.field)
+        self.text = _Text(value if type(value) is str else "", stage) if field or type(value) is str else None
+        self.logprobs: list[Any] | None = None
+        self.annotations: dict[int, Any] | None = None
+
+    def replace(self, obj: dict[str, Any], stage: int, report: Report, where: str) -> None:
+        self.obj = obj
+        self.annotations = None
+        if obj.get("logprobs"):
+            self.logprobs = None
+        if self.text is None or obj.get("type") not in (None, "refusal" if self.field == "refusal" else obj.get("type")):
+            self.__init__(obj, stage)  # type: ignore[misc]
+            return
+        value = obj.get(self.field)
+        if type(value) is str:
+            self.text.replace(value, stage, report, where)
+
+    def build(self) -> dict[str, Any]:
+        body = dict(self.obj)
+        if self.text is not None:
+            body[self.field] = str(self.text.fragments)
+        if self.logprobs is not None:
+            body["logprobs"] = list(self.logprobs)
+        if self.annotations:
+            body["annotations"] = [self.annotations[index] for index in sorted(self.annotations)]
+        return body
+
+
+class _Slot:
+    """An output item in the making."""
+
+    __slots__ = ("commands", "done", "index", "item", "outputs", "parts", "texts")
+
+    def __init__(self, index: int | None) -> None:
+        self.index = index
+        self.item: dict[str, Any] = {}
+        self.parts: dict[str, dict[int, _Part]] = {}
+        self.texts: dict[str, _Text] = {}
+        self.commands: dict[int, _Text] = {}
+        self.outputs: dict[int, Any] = {}
+        self.done = False
+
+    def take(self, item: dict[str, Any], stage: int, report: Report) -> None:
+        """Put a whole item in the place of what is there; texts and parts only as far as they are stronger."""
+        if stage == TERMINAL and self.done:
+            _compare(self.build(), item, report)
+        self.item = dict(item)
+        self.commands = {}
+        self.outputs = {}
+        for key in ITEM_TEXTS:
+            value = item.get(key)
+            if type(value) is str:
+                if key in self.texts:
+                    self.texts[key].replace(value, stage, report, key)
+                else:
+                    self.texts[key] = _Text(value, stage)
+            elif value is not None:
+                self.texts.pop(key, None)
+        operation = item.get("operation")
+        if type(operation) is dict and type(operation.get("diff")) is str:
+            self.texts.setdefault("diff", _Text()).replace(operation["diff"], stage, report, "diff")
+        for key in PART_LISTS:
+            value = item.get(key)
+            if type(value) is list and (value or stage < ITEM_DONE):
+                self._take_parts(key, value, stage, report)
+        self.done = self.done or stage >= ITEM_DONE
+
+    def _take_parts(self, key: str, value: list[Any], stage: int, report: Report) -> None:
+        old = self.parts.get(key, {})
+        # What came by sparse indices is compacted, so the n-th part is the n-th that came.
+        places = sorted(old)
+        new: dict[int, _Part] = {}
+        for place, obj in enumerate(value):
+            if type(obj) is not dict:
+                obj = {"type": None, "value": obj}
+            index = places[place] if place < len(places) else (place if place not in old else max(old) + place + 1)
+            part = old.get(index)
+            if part is None:
+                part = _Part(obj, stage)
+            else:
+                part.replace(obj, stage, report, f"{key}[{place}]")
+            new[index] = part
+        self.parts[key] = new
+
+    def part(self, key: str, index: int | None, kind: str, field: str) -> _Part:
+        """Return the part at an index, made if need be; without an index the last of its kind (R27)."""
+        parts = self.parts.setdefault(key, {})
+        if index is None:
+            index = next((i for i in sorted(parts, reverse=True) if parts[i].obj.get("type") == kind), 0)
+        part = parts.get(index)
+        if part is None:
+            part = parts[index] = _Part({"type": kind}, ADDED, field)
+        elif part.text is None or part.field != field:
+            part.field = field
+            part.text = _Text()
+        return part
+
+    def build(self) -> dict[str, Any]:
+        item = dict(self.item)
+        for key, parts in self.parts.items():
+            item[key] = [parts[index].build() for index in sorted(parts)]
+        for key, text in self.texts.items():
+            if key == "diff":
+                operation = item.get("operation")
+                item["operation"] = {**(operation if type(operation) is dict else {}), "diff": str(text.fragments)}
+            else:
+                item[key] = str(text.fragments)
+        if self.commands:
+            action = item.get("action")
+            commands = [str(self.commands[index].fragments) for index in sorted(self.commands)]
+            item["action"] = {**(action if type(action) is dict else {}), "commands": commands}
+        if self.outputs:
+            item["output"] = [entry for index in sorted(self.outputs) for entry in _built_output(self.outputs[index])]
+        return item
+
+
+def _built_output(output: Any) -> list[Any]:
+    if type(output) is dict:
+        return [{key: str(value) for key, value in output.items()}]
+    return list(output)
+
+
+def _compare(done: dict[str, Any], terminal: dict[str, Any], report: Report) -> None:
+    """Report where an item's done event and the terminal event disagree, texts aside."""
+    for key in done.keys() & terminal.keys():
+        if key in _INCOMPARABLE or key in ITEM_TEXTS or key in PART_LISTS:
+            continue
+        if done[key] and terminal[key] and done[key] != terminal[key]:
+            report("sources_differ", {key: done[key]}, terminal[key])
+
+
+class ResponsesState(State):
+    """A response in the making."""
+
+    __slots__ = (
+        "by_id", "by_index", "delta_key", "delta_part", "envelope", "id", "output", "slots", "terminal_extra",
+    )  # fmt: skip
+
+    def __init__(self, options: Options, report: Report) -> None:
+        super().__init__(options, report, HANDLERS["OPEN"])
+        self.id: str | None = None
+        self.envelope: dict[str, Any] | None = None
+        self.slots: list[_Slot] = []
+        self.by_id: dict[str, _Slot] = {}
+        self.by_index: dict[int, _Slot] = {}  # the newest of each index
+        self.output: list[Any] | None = None  # as the terminal event left it
+        self.terminal_extra: dict[str, Any] = {}
+        # The text that the last delta went to: most deltas follow one of their own kind.
+        self.delta_key: Any = None
+        self.delta_part: _Text | None = None
+
+    def open(self, index: int | None) -> _Slot:
+        limit = self.options.limits.max_items
+        if len(self.slots) >= limit:
+            raise LimitReached("items", len(self.slots) + 1)
+        slot = _Slot(index)
+        self.slots.append(slot)
+        if index is not None:
+            self.by_index[index] = slot
+        return slot
+
+    def find(self, event: Event, kind: str) -> _Slot:
+        """Return the slot an event speaks of; one that was never added is made (R11)."""
+        slot = self.by_id.get(event.item_id) if event.item_id else None
+        index = event.output_index
+        if slot is None:
+            if index is not None:
+                slot = self.by_index.get(index)
+            elif not event.item_id:
+                slot = next((s for s in reversed(self.slots) if s.item.get("type") == kind), None)
+        if slot is None:
+            slot = self.open(index)
+        if not slot.item:
+            slot.item = {"type": kind}
+            if event.item_id:
+                slot.item["id"] = event.item_id
+            if kind == "message":
+                slot.item["role"] = "assistant"
+        if event.item_id and event.item_id not in self.by_id:
+            self.by_id[event.item_id] = slot
+        return slot
+
+    def in_order(self) -> list[_Slot]:
+        """The slots by output index, and those without one last; of one index in order of appearance."""
+        return sorted(self.slots, key=lambda slot: (slot.index is None, slot.index or 0))
+
+
+class Family(NamedTuple):
+    """Where the text of a family of delta and done events lies."""
+
+    item: str  # the type of the item
+    list: str | None  # content or summary; None: on the item itself
+    part: str  # the type of the part
+    field: str  # the key of the text
+    value: str  # the key of the whole text in the done event
+
+
+FAMILIES = {
+    "response.output_text": Family("message", "content", "output_text", "text", "text"),
+    "response.refusal": Family("message", "content", "refusal", "refusal", "refusal"),
+    "response.reasoning_text": Family("reasoning", "content", "reasoning_text", "text", "text"),
+    "response.reasoning_summary_text": Family("reasoning", "summary", "summary_text", "text", "text"),
+    "response.function_call_arguments": Family("function_call", None, "", "arguments", "arguments"),
+    "response.mcp_call_arguments": Family("mcp_call", None, "", "arguments", "arguments"),
+    "response.custom_tool_call_input": Family("custom_tool_call", None, "", "input", "input"),
+    "response.code_interpreter_call_code": Family("code_interpreter_call", None, "", "code", "code"),
+    "response.apply_patch_call_operation_diff": Family("apply_patch_call", None, "", "diff", "diff"),
+}
+# Other names of the same events: vLLM, older servers (semantics, "Aliases").
+ALIASES = {
+    "response.reasoning": "response.reasoning_text",
+    "response.reasoning_summary": "response.reasoning_summary_text",
+    "response.text": "response.output_text",
+}
+# Part types -> the item they stand in.
+_ITEM_OF_PART = {"reasoning_text": "reasoning", "summary_text": "reasoning"}
+
+
+# -- handlers ------------------------------------------------------------------------------------
+
+
+def on_created(state: ResponsesState, event: Event) -> object:
+    """``response.created``: with an id of its own it begins another response (decision 12)."""
+    ident = event.response.get("id") if event.response is not None else None
+    if state.id is not None and ident and ident != state.id:
+        return SPLIT
+    on_envelope(state, event)
+    return None
+
+
+def on_envelope(state: ResponsesState, event: Event) -> None:
+    """``created``, ``queued``, ``in_progress``: overlay the envelope; an output in it is a checkpoint (R21)."""
+    state.begun = True
+    envelope = event.response
+    if envelope is None:
+        return
+    _overlay(state, envelope)
+    output = envelope.get("output")
+    if type(output) is list and output:
+        if len(output) > state.options.limits.max_items:
+            raise LimitReached("items", len(output))
+        state.slots = []
+        state.by_id = {}
+        state.by_index = {}
+        state.delta_key = None
+        for index, item in enumerate(output):
+            if type(item) is dict:
+                _add_item(state, item, index)
+
+
+def _overlay(state: ResponsesState, envelope: dict[str, Any]) -> None:
+    if state.envelope is None:
+        state.envelope = {}
+    state.envelope.update((key, value) for key, value in envelope.items() if key != "output" or not state.envelope)
+    state.envelope.setdefault("output", [])
+    ident = envelope.get("id")
+    if state.id is None and type(ident) is str and ident:
+        state.id = ident
+
+
+def on_terminal(state: ResponsesState, event: Event) -> None:
+    """``completed``, ``incomplete``, ``failed``, ``cancelled``: the response as a whole."""
+    state.begun = True
+    state.done = True
+    state.row = HANDLERS["OVER"]
+    envelope = event.response
+    if envelope is None:
+        state.report("terminal_without_response", event.type, "the newest envelope and the items that came")
+        if state.envelope is not None:
+            state.envelope["status"] = event.type.rpartition(".")[2]
+    else:
+        _overlay(state, envelope)
+    error = envelope.get("error") if envelope is not None else None
+    if event.type == "response.failed" and state.error is None:
+        state.error = _errors.normalise(error, error) if error else ProviderError()
+    if event.extra:
+        state.terminal_extra = {key: value for key, value in event.extra.items() if key != "stream_id"}
+    output = envelope.get("output") if envelope is not None else None
+    state.output = _reconciled(state, output if type(output) is list else [])
+    state.slots = []
+    state.by_id = {}
+    state.by_index = {}
+
+
+def _reconciled(state: ResponsesState, output: list[Any]) -> list[Any]:
+    """Put the terminal items over the slots; what the terminal event lacks stays (R1-R4)."""
+    slots = state.in_order()
+    if not output:
+        return [slot.build() for slot in slots if slot.item]
+    matches = _matched(state, output, slots)
+    body: list[tuple[int, Any]] = []
+    for place, item in enumerate(output):
+        slot = matches.get(place)
+        if slot is None or type(item) is not dict:
+            body.append((place, item))
+            continue
+        slot.take(item, TERMINAL, state.report)
+        body.append((place if slot.index is None else slot.index, slot.build()))
+    done = [slot for slot in slots if slot.done]
+    if len(output) < len(done):
+        taken = {id(slot) for slot in matches.values()}
+        for slot in done:
+            if id(slot) not in taken:
+                state.report("item_missing", slot.item.get("id"), "kept: the terminal event lacks it")
+                index = slot.index if slot.index is not None else len(body)
+                place = next((i for i, (other, _) in enumerate(body) if other > index), len(body))
+                body.insert(place, (index, slot.build()))
+    return [item for _, item in body]
+
+
+def _matched(state: ResponsesState, output: list[Any], slots: list[_Slot]) -> dict[int, _Slot]:
+    """Match terminal items to slots: by id, else by type and call_id, else the first free slot of the type."""
+    matches: dict[int, _Slot] = {}
+    taken: set[int] = set()
+
+    def match(place: int, slot: _Slot | None) -> None:
+        if slot is not None and id(slot) not in taken:
+            matches[place] = slot
+            taken.add(id(slot))
+
+    by_call = {(slot.item.get("type"), slot.item["call_id"]): slot for slot in slots if _key(slot.item.get("call_id"))}
+    items = [(place, item) for place, item in enumerate(output) if type(item) is dict]
+    for place, item in items:
+        if _key(item.get("id")):
+            match(place, state.by_id.get(item["id"]))
+    for place, item in items:
+        if place not in matches and _key(item.get("call_id")):
+            match(place, by_call.get((item.get("type"), item["call_id"])))
+    for place, item in items:
+        if place in matches:
+            continue
+        call_id = item.get("call_id")
+        for slot in slots:
+            if id(slot) in taken or slot.item.get("type") != item.get("type"):
+                continue
+            other = slot.item.get("call_id")
+            if not (call_id and other and call_id != other):
+                match(place, slot)
+                break
+    return matches
+
+
+def _key(value: Any) -> bool:
+    return type(value) is str and bool(value)
+
+
+def on_item_added(state: ResponsesState, event: Event) -> None:
+    """``response.output_item.added``; a null item keeps the place (R10)."""
+    state.begun = True
+    if event.item is None:
+        if event.output_index is not None and event.output_index not in state.by_index:
+            state.open(event.output_index)
+        return
+    _add_item(state, event.item, event.output_index)
+
+
+def _add_item(state: ResponsesState, item: dict[str, Any], index: int | None) -> None:
+    ident = item.get("id")
+    slot = state.by_id.get(ident) if _key(ident) else None  # type: ignore[arg-type]
+    if slot is None and index is not None:
+        there = state.by_index.get(index)
+        if there is not None and (not there.item or _same_call(there.item, item)):
+            slot = there
+        elif there is not None and not _key(ident) and there.item.get("type") == item.get("type") and not there.done:
+            slot = there
+        elif there is not None:
+            state.report("output_index_reused", {"output_index": index, "id": ident}, "a new item")
+    if slot is None:
+        slot = state.open(index)
+    slot.take(item, ADDED, state.report)
+    if _key(ident):
+        state.by_id[ident] = slot  # type: ignore[index]
+    state.delta_key = None
+
+
+def _same_call(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    call_id = left.get("call_id")
+    return _key(call_id) and call_id == right.get("call_id") and left.get("type") == right.get("type")
+
+
+def on_item_done(state: ResponsesState, event: Event) -> None:
+    """``response.output_item.done``: the item whole; without an ``added`` it is the first we hear of it."""
+    state.begun = True
+    item = event.item
+    if item is None:
+        return
+    ident = item.get("id")
+    slot = state.by_id.get(ident) if _key(ident) else None  # type: ignore[arg-type]
+    index = event.output_index
+    if slot is None:
+        if index is not None:
+            candidates = [s for s in reversed(state.slots) if s.index == index]
+        else:
+            candidates = [s for s in state.slots if s.item.get("type") == item.get("type")]
+        for candidate in candidates:
+            kind = candidate.item.get("type")
+            if not candidate.done and (kind is None or kind == item.get("type")):
+                slot = candidate
+                break
+    if slot is None:
+        slot = state.open(index)
+    slot.take(item, ITEM_DONE, state.report)
+    if _key(ident):
+        state.by_id[ident] = slot  # type: ignore[index]
+    state.delta_key = None
+
+
+def on_delta(family: Family, state: ResponsesState, event: Event) -> None:
+    """``*.delta`` of a text: append it."""
+    piece = event.delta
+    if type(piece) is not str:
+        piece = _piece(state, piece)
+    index = event.content_index if family.list != "summary" else event.summary_index
+    key = (event.type, event.item_id, event.output_index, index)
+    if key == state.delta_key:
+        text = state.delta_part
+    else:
+        text = _text(state, family, event, index)
+        state.delta_key = key
+        state.delta_part = text
+    if text is None:
+        return
+    if text.stage >= PART_DONE:
+        state.report("late_delta", piece, "ignored: the text is done")
+        return
+    text.append(piece)
+    if event.logprobs:
+        part = state.find(event, family.item).part(family.list or "content", index, family.part, family.field)
+        if part.logprobs is None:
+            part.logprobs = list(part.obj.get("logprobs") or ())
+        part.logprobs.extend(event.logprobs)
+
+
+def _piece(state: ResponsesState, delta: Any) -> str:
+    """R22: null is nothing, an object's text is its text."""
+    if type(delta) is dict and type(delta.get("text")) is str:
+        return str(delta["text"])
+    if delta is not None:
+        state.report("wrong_type", {"delta": delta}, "left out")
+    return ""
+
+
+def _text(state: ResponsesState, family: Family, event: Event, index: int | None) -> _Text | None:
+    state.begun = True
+    slot = state.find(event, family.item)
+    if family.list is not None:
+        return slot.part(family.list, index, family.part, family.field).text
+    return slot.texts.setdefault(family.field, _Text())
+
+
+def on_text_done(family: Family, state: ResponsesState, event: Event) -> None:
+    """``*.done`` of a text: it replaces what the deltas made (R23)."""
+    index = event.content_index if family.list != "summary" else event.summary_index
+    text = _text(state, family, event, index)
+    value = getattr(event, family.value)
+    if type(value) is dict:
+        value = msgspec.json.encode(value).decode()
+    if type(value) is str and text is not None:
+        text.replace(value, PART_DONE, state.report, family.field)
+    slot = state.find(event, family.item)
+    if event.logprobs and family.list is not None:
+        part = slot.part(family.list, index, family.part, family.field)
+        part.logprobs = list(event.logprobs)
+    if event.name and family.list is None and slot.item.get("name") is None and not slot.done:
+        slot.item["name"] = event.name
+    state.delta_key = None
+
+
+def on_part_added(key: str, state: ResponsesState, event: Event) -> None:
+    """``content_part.added`` and ``reasoning_summary_part.added``."""
+    _take_part(key, state, event, ADDED)
+
+
+def on_part_done(key: str, state: ResponsesState, event: Event) -> None:
+    """``content_part.done`` and ``reasoning_summary_part.done``: the part whole."""
+    _take_part(key, state, event, PART_DONE)
+
+
+def _take_part(key: str, state: ResponsesState, event: Event, stage: int) -> None:
+    state.begun = True
+    obj = event.part
+    if obj is None:
+        return
+    kind = str(obj.get("type"))
+    slot = state.find(event, _ITEM_OF_PART.get(kind, "reasoning" if key == "summary" else "message"))
+    index = event.content_index if key == "content" else event.summary_index
+    parts = slot.parts.setdefault(key, {})
+    if index is None:
+        same = [i for i in sorted(parts) if parts[i].obj.get("type") == obj.get("type")]
+        index = same[-1] if same and stage == PART_DONE else (max(parts) + 1 if parts else 0)
+    part = parts.get(index)
+    if part is None:
+        parts[index] = _Part(dict(obj), stage)
+    elif stage == ADDED and part.text is not None and part.text.fragments:
+        # The part's first delta came before it: what was only assumed is now known, and no text is lost.
+        text, logprobs = part.text, part.logprobs
+        part.obj = dict(obj)
+        part.text, part.logprobs = text, logprobs
+    elif not slot.done or stage > ADDED:
+        part.replace(dict(obj), stage, state.report, f"{key}[{index}]")
+    state.delta_key = None
+
+
+def on_annotation_added(state: ResponsesState, event: Event) -> None:
+    """``response.output_text.annotation.added``: at its index, once."""
+    state.begun = True
+    slot = state.find(event, "message")
+    part = slot.part("content", event.content_index, "output_text", "text")
+    if part.annotations is None:
+        there = part.obj.get("annotations")
+        part.annotations = dict(enumerate(there)) if type(there) is list else {}
+    annotations = part.annotations
+    if event.annotation is None or event.annotation in annotations.values():
+        return
+    index = event.annotation_index
+    if index is None or index in annotations:
+        index = max(annotations, default=-1) + 1
+    annotations[index] = event.annotation
+
+
+def on_status(kind: str, status: str, state: ResponsesState, event: Event) -> None:
+    """``response.<tool>_call.<status>``. MCP items and compactions have a status only where it was said."""
+    state.begun = True
+    slot = state.find(event, kind)
+    if slot.done:
+        return
+    if "status" in slot.item or kind not in ("mcp_call", "mcp_list_tools", "compaction"):
+        slot.item["status"] = status
+
+
+def on_command_added(state: ResponsesState, event: Event) -> None:
+    """``response.shell_call_command.added``: these events name no item, only its index."""
+    slot = state.find(event, "shell_call")
+    slot.commands.setdefault(event.command_index or 0, _Text(event.command or ""))
+
+
+def on_command_delta(state: ResponsesState, event: Event) -> None:
+    """``response.shell_call_command.delta``."""
+    slot = state.find(event, "shell_call")
+    slot.commands.setdefault(event.command_index or 0, _Text()).append(_as_text(state, event.delta))
+
+
+def _as_text(state: ResponsesState, delta: Any) -> str:
+    return delta if type(delta) is str else _piece(state, delta)
+
+
+def on_command_done(state: ResponsesState, event: Event) -> None:
+    """``response.shell_call_command.done``."""
+    slot = state.find(event, "shell_call")
+    text = slot.commands.setdefault(event.command_index or 0, _Text())
+    text.replace(event.command or "", PART_DONE, state.report, "command")
+
+
+def on_shell_output_delta(state: ResponsesState, event: Event) -> None:
+    """``response.shell_call_output_content.delta``: pieces of stdout and stderr."""
+    slot = state.find(event, "shell_call_output")
+    output = slot.outputs.setdefault(event.command_index or 0, {})
+    if type(output) is dict and type(event.delta) is dict:
+        for key, value in event.delta.items():
+            if type(value) is str:
+                output.setdefault(key, Fragments()).append(value)
+
+
+def on_shell_output_done(state: ResponsesState, event: Event) -> None:
+    """``response.shell_call_output_content.done``: what the command gave, whole."""
+    slot = state.find(event, "shell_call_output")
+    if type(event.output) is list:
+        slot.outputs[event.command_index or 0] = event.output
+
+
+def on_nothing(state: ResponsesState, event: Event) -> None:
+    """Known, and without a place in the final object."""
+    state.begun = True
+
+
+def on_late(state: ResponsesState, event: Event) -> None:
+    """After the terminal event only errors count, and the engine has looked for those."""
+
+
+def on_late_created(state: ResponsesState, event: Event) -> object:
+    """``response.created`` after the terminal event: another response, unless it is a replay."""
+    ident = event.response.get("id") if event.response is not None else None
+    return SPLIT if ident and ident != state.id else None
+
+
+def on_body(state: ResponsesState, event: Event) -> object:
+    """A body sent whole; the engine has kept it as ``state.whole``, if it came first."""
+    if state.begun:
+        ident = event.extra.get("id") if event.extra else None
+        return SPLIT if ident and ident != state.id else None
+    state.begun = True
+    ident = event.extra.get("id") if event.extra else None
+    state.id = ident if type(ident) is str else None
+    state.row = HANDLERS["WHOLE"]
+    return None
+
+
+def on_more_after_body(state: ResponsesState, event: Event) -> object:
+    """Another response after a body sent whole."""
+    return SPLIT
+
+
+# -- table ---------------------------------------------------------------------------------------
+
+_STATUS = {
+    "code_interpreter_call": ("in_progress", "interpreting", "completed"),
+    "file_search_call": ("in_progress", "searching", "completed"),
+    "web_search_call": ("in_progress", "searching", "completed"),
+    "image_generation_call": ("in_progress", "generating", "completed"),
+    "mcp_call": ("in_progress", "completed", "failed"),
+    "mcp_list_tools": ("in_progress", "completed", "failed"),
+    "compaction": ("compacting",),
+}
+
+OPEN: dict[str, Any] = {
+    "response": on_body,
+    "response.created": on_created,
+    "response.queued": on_envelope,
+    "response.in_progress": on_envelope,
+    "response.completed": on_terminal,
+    "response.incomplete": on_terminal,
+    "response.failed": on_terminal,
+    "response.cancelled": on_terminal,
+    "response.output_item.added": on_item_added,
+    "response.output_item.done": on_item_done,
+    "response.content_part.added": partial(on_part_added, "content"),
+    "response.content_part.done": partial(on_part_done, "content"),
+    "response.reasoning_part.added": partial(on_part_added, "content"),
+    "response.reasoning_part.done": partial(on_part_done, "content"),
+    "response.reasoning_summary_part.added": partial(on_part_added, "summary"),
+    "response.reasoning_summary_part.done": partial(on_part_done, "summary"),
+    "response.output_text.annotation.added": on_annotation_added,
+    "response.shell_call_command.added": on_command_added,
+    "response.shell_call_command.delta": on_command_delta,
+    "response.shell_call_command.done": on_command_done,
+    "response.shell_call_output_content.delta": on_shell_output_delta,
+    "response.shell_call_output_content.done": on_shell_output_done,
+    # The last partial image and spoken output have no place in a Response.
+    "response.image_generation_call.partial_image": on_nothing,
+    "response.audio.delta": on_nothing,
+    "response.audio.done": on_nothing,
+    "response.audio.transcript.delta": on_nothing,
+    "response.audio.transcript.done": on_nothing,
+}
+for _name, _family in FAMILIES.items():
+    OPEN[f"{_name}.delta"] = partial(on_delta, _family)
+    OPEN[f"{_name}.done"] = partial(on_text_done, _family)
+for _name, _original in ALIASES.items():
+    OPEN[f"{_name}.delta"] = OPEN[f"{_original}.delta"]
+    OPEN[f"{_name}.done"] = OPEN[f"{_original}.done"]
+for _kind, _statuses in _STATUS.items():
+    for _status in _statuses:
+        OPEN[f"response.{_kind}.{_status}"] = partial(on_status, _kind, _status)
+
+HANDLERS: dict[str, dict[str, Any]] = {
+    "OPEN": OPEN,
+    "OVER": {**dict.fromkeys(OPEN, on_late), "response.created": on_late_created, "response": on_body},
+    "WHOLE": {"response.created": on_more_after_body, "response": on_body},
+}
+
+
+# -- body ----------------------------------------------------------------------------------------
+
+
+def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
+    """The body so far; ``None`` before anything but an error came."""
+    if state.whole is not None:
+        return state.whole
+    if not state.begun:
+        return None
+    body = dict(state.envelope) if state.envelope is not None else {"object": "response"}
+    output = state.output
+    body["output"] = output if output is not None else [slot.build() for slot in state.in_order() if slot.item]
+    for key, value in state.terminal_extra.items():
+        body.setdefault(key, value)
+    return body
+
+
+def recognise(obj: dict[str, Any]) -> bool:
+    kind = obj.get("type")
+    if type(kind) is str:
+        return kind.startswith("response.")
+    return obj.get("object") == "response"
+
+
+def is_body(obj: dict[str, Any]) -> bool:
+    return obj.get("object") == "response" and "type" not in obj
+
+
+def revive(obj: dict[str, Any], report: Report) -> Event:
+    if is_body(obj):
+        return Event(type="response", extra=obj)
+    return from_dict(Event, obj, report)
+
+
+def find_error(obj: dict[str, Any], name: str | None) -> ProviderError | None:
+    kind = obj.get("type")
+    if type(kind) is str and kind.startswith("response."):
+        return None  # decision 13: there only response.failed's own error counts
+    return _errors.find_error(obj, name)
+
+
+def carries(obj: dict[str, Any]) -> bool:
+    return recognise(obj)
+
+
+def has_content(state: ResponsesState) -> bool:
+    return bool(state.output) or any(slot.texts or slot.parts for slot in state.slots)
+
+
+# -- dialect -------------------------------------------------------------------------------------
+
+DIALECT = Dialect(
+    name="openai.responses",
+    final=Response,
+    decode=msgspec.json.Decoder(Event).decode,
+    revive=revive,
+    recognise=recognise,
+    is_body=is_body,
+    carries=carries,
+    state=ResponsesState,
+    build=build,
+    finished=lambda state: state.done,
+    has_content=has_content,
+    find_error=find_error,
+)
