@@ -379,7 +379,7 @@ class Reducer(Generic[BodyT]):
                 handler(stream.state, None)
 
     def _object(self, obj: dict[str, Any], name: str | None, payload: bytes) -> None:
-        if not obj or (obj.get("type") in _HEARTBEATS and obj.keys() <= _HEARTBEAT_KEYS):
+        if not obj or (obj.keys() <= _HEARTBEAT_KEYS and str(obj.get("type")) in _HEARTBEATS):
             return
         if name is not None and "type" not in obj and "." in name:
             obj = {"type": name, **obj}  # S13: the name stands in for the type

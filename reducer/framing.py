@@ -153,7 +153,7 @@ class Framer:
         self._at = 0  # offset of the tail's first byte
         self._skip_lf = False  # the last byte fed was the CR that ended a line
         self._skip_line = False  # the rest of this line is past the limit
-        self._stray = False  # the last line was ignored, and a note said so
+        self._stray = -1  # the number of frames when a note last said that a line was ignored
         # The event being collected.
         self._data: list[bytes] = []
         self._data_at = 0
@@ -229,6 +229,13 @@ class Framer:
         shown = seen[: min(_SHOWN, self._max)]
         self._note("limit_event_bytes", at, shown, f"not retained: more than {self._max} bytes")
 
+    def _ignore(self, at: int, seen: bytes) -> None:
+        """Note text that is no part of a stream, once for all of it between two frames."""
+        frame = self.taken + len(self._frames)
+        if self._stray != frame:
+            self._stray = frame
+            self._note("stray_text", at, seen, "ignored")
+
     # -- the loop --------------------------------------------------------------------------------
 
     def _begin(self, data: bytes) -> int:
@@ -298,7 +305,6 @@ class Framer:
                 else:
                     return at
                 at += len(block) + len(separator)
-            self._stray = False
 
     # -- lines -----------------------------------------------------------------------------------
 
@@ -375,12 +381,9 @@ class Framer:
             self._name = "error"
             self._add_data(value, at)
         elif field and not _IGNORED_FIELD.match(line):
-            if not self._stray:
-                self._note("stray_text", at, line[:_SHOWN], "ignored")
-            self._stray = True
+            self._ignore(at, line[:_SHOWN])
 
     def _add_data(self, value: bytes, at: int) -> None:
-        self._stray = False
         if self._oversize and value.lstrip().startswith(b"{"):
             self._end_event()
         elif self._data and self._data_whole():
@@ -485,7 +488,6 @@ class Framer:
         self._pieces_size = 0
 
     def _emit(self, payload: bytes, at: int) -> None:
-        self._stray = False
         self._frames.append((payload, None if self._data else self._name, at))
         if not self._data:
             self._name = None
@@ -500,9 +502,7 @@ class Framer:
             return at + 1
         if data[at] in b"{[":
             return self._open_value(at)
-        if not self._stray:
-            self._note("stray_text", self._at + at, data[at : at + 1], "ignored: neither an object nor an array")
-            self._stray = True
+        self._ignore(self._at + at, data[at : at + 1])
         return _SCALAR.match(data, at).end()  # type: ignore[union-attr]
 
     def _recover(self, *, again: bool) -> None:

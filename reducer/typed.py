@@ -84,7 +84,7 @@ def to_struct(cls: type[T], obj: Any) -> T:
         else:
             value = copied(value)
         values[name] = value
-    return cls(**values, extra=extra)
+    return cls(**values, extra=extra)  # type: ignore[call-arg]
 
 
 def copied(value: Any) -> Any:
