@@ -1,7 +1,15 @@
 """Turns the stream of a language-model API into the one object that a call without streaming returns."""
 
 from reducer.engine import Reducer
-from reducer.errors import ClosedError, MissingExtraError, ProblemError, ReducerError, StateError, UsageError
+from reducer.errors import (
+    ClosedError,
+    ContentError,
+    MissingExtraError,
+    ProblemError,
+    ReducerError,
+    StateError,
+    UsageError,
+)
 from reducer.result import Limits, Problem, ProviderError, Result, Timing
 from reducer.whole import reduce, reduce_all
 
@@ -9,6 +17,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ClosedError",
+    "ContentError",
     "Limits",
     "MissingExtraError",
     "Problem",

@@ -7,7 +7,6 @@ out of range (S22), raw control characters in strings. What neither reads is no 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from math import isfinite
@@ -68,6 +67,8 @@ def too_deep(payload: bytes, max_depth: int) -> bool:
 
 
 def _forgiving(payload: bytes, report: Report) -> Any:
+    import json  # only here: it costs a tenth of the import time
+
     noted: dict[str, Any] = {}
     try:
         text = payload.decode()

@@ -20,6 +20,7 @@ reported as ``internal_error``.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -29,9 +30,12 @@ from reducer.decoding import NotJson, TooDeep, decode
 from reducer.dialects import detect, load
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
-from reducer.errors import ClosedError, ProblemError, UsageError
+from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer
+from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
+from reducer.saving import Saved, dump
+from reducer.saving import load as load_saved
 from reducer.typed import copied
 
 TYPE_CHECKING = False
@@ -48,15 +52,24 @@ REPAIRS = frozenset(
     {"cumulative", "choice_counter", "duplicate_chunks", "split_names", "usage_fields", "double_prefix"}
 )
 
+# The structs that a saved state may hold.
+_STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
+# What of a Reducer is saved as it is.
+_SAVED = (
+    "_framer", "_repeats", "_number", "_offset", "_eaten", "_check_at", "_stopped", "_raised", "_times", "_first_content",
+)  # fmt: skip
+# What only a new connection begins with.
+_FRESH = re.compile(rb"(?:\xef\xbb\xbf)?(?:event: ?[\w.]+[\r\n]|data: ?[{\[]|id: ?[^\r\n]*[\r\n]|retry: ?\d+[\r\n])")
 _SHOWN = 200  # bytes of an unusable payload that a problem shows
 _HEARTBEAT_KEYS = frozenset({"type", "sequence_number"})
 _HEARTBEATS = frozenset({"ping", "keepalive"})
 
 
-class _Stream:
+class _Stream(Saved):
     """One response in the making."""
 
+    unsaved = ("dialect",)  # its name is saved
     __slots__ = (
         "dialect", "dropped", "error", "limited", "problems", "state", "surrogates", "torn", "unknown", "unread",
     )  # fmt: skip
@@ -126,6 +139,7 @@ class Reducer(Generic[BodyT]):
             unknown = ", ".join(sorted(self._options.repairs - REPAIRS))
             raise UsageError(f"unknown repair {unknown}: choose from {', '.join(sorted(REPAIRS))}")
         self._framer = Framer(limits.max_event_bytes)
+        self._repeats = Repeats() if "duplicate_chunks" in self._options.repairs else None
         self._stream = _Stream(self._given)
         self._streams = [self._stream]
         self._by_stream_id: dict[str, _Stream] = {}
@@ -135,6 +149,9 @@ class Reducer(Generic[BodyT]):
         self._check_at = limits.max_retained_bytes
         self._stopped = False  # max_retained_bytes was reached
         self._raised = False  # strict has raised
+        self._event: Any = None  # the last that was handled
+        self._replayed_to: int | None = None  # after `resume`: sequence numbers that were handled before
+        self._resumed = False  # nothing has been fed since `resume`
         self._times: list[int] = []
         self._first_content: int | None = None
         self._end: int | None = None
@@ -156,6 +173,10 @@ class Reducer(Generic[BodyT]):
             except TypeError:
                 raise UsageError(f"feed takes bytes, not {type(data).__name__}; feed_event takes payloads") from None
         now = self._clock() if self._clock is not None and data else None
+        if self._resumed and data:
+            self._resumed = False
+            if _FRESH.match(data):
+                self._drop_tail()
         frames = self._framer.feed(data)
         if self._framer.notes:
             self._take_noted(frames)
@@ -221,8 +242,12 @@ class Reducer(Generic[BodyT]):
                 self._take_noted(frames)
             elif frames:
                 self._take(frames)
+            if self._repeats is not None:
+                self._run(self._repeats.flush())
             self._number += 1
             self._offset = None
+            if self._repeats is not None and self._repeats.dropped:
+                self._report("repaired", {"events": self._repeats.dropped}, "duplicate_chunks")
             if self._framer.torn is not None:
                 self._offset, torn = self._framer.torn
                 self._stream.torn = True
@@ -245,6 +270,114 @@ class Reducer(Generic[BodyT]):
             raise ProblemError(self._closed.problems[0])
         return self._closed
 
+    # -- saving ----------------------------------------------------------------------------------
+
+    def save(self) -> bytes:
+        """Return the state so far, compact and versioned, for `resume` in another process. It changes nothing.
+
+        Raises `ClosedError` after `close`.
+        """
+        if self._closed is not None:
+            raise ClosedError("save after close: there is a result instead")
+        streams = [
+            {
+                "stream": stream,
+                "dialect": stream.dialect.name if stream.dialect is not None else None,
+                "phase": _phase(stream.dialect, stream.state) if stream.dialect is not None and stream.state is not None else None,
+            }
+            for stream in self._streams
+        ]
+        places = {id(stream): place for place, stream in enumerate(self._streams)}
+        number = getattr(self._event, "sequence_number", None)
+        record = {
+            "dialect": self._given.name if self._given is not None else "auto",
+            "options": [self._strict, self._limits, sorted(self._options.repairs), sorted(self._options.text_keys)],
+            "streams": streams,
+            "current": places[id(self._stream)],
+            "by_stream_id": {key: places[id(stream)] for key, stream in self._by_stream_id.items()},
+            "replayed_to": self._replayed_to if number is None else number,
+            "attributes": {name: getattr(self, name) for name in _SAVED},
+        }
+        return dump(record, _STRUCTS)
+
+    @classmethod
+    def resume(cls, state: bytes, *, clock: Callable[[], int] | None = None) -> Reducer[Any]:
+        """Go on from a saved state, with the same bytes or with a new connection to the same response.
+
+        Events that a server sends again, up to the last ``sequence_number`` that was seen, are dropped; an
+        ``in_progress`` event that carries output resets to it (R21). If the first bytes begin an event, what
+        was left of a cut one is dropped and reported.
+
+        Raises `StateError` for anything but the bytes of `save`, whole and of this version.
+        """
+        record = load_saved(state, _STRUCTS)
+        try:
+            strict, limits, repairs, text_keys = record["options"]
+            reducer: Reducer[Any] = Reducer(
+                record["dialect"], strict=strict, limits=limits, clock=clock, repairs=repairs, text_keys=text_keys
+            )
+            for name, value in record["attributes"].items():
+                if name not in _SAVED:
+                    raise KeyError(name)
+                setattr(reducer, name, value)
+            reducer._streams = [reducer._revived(**saved) for saved in record["streams"]]
+            reducer._stream = reducer._streams[record["current"]]
+            reducer._by_stream_id = {key: reducer._streams[place] for key, place in record["by_stream_id"].items()}
+            reducer._replayed_to = record["replayed_to"]
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise StateError(f"a damaged state: {error}") from None
+        reducer._resumed = True
+        return reducer
+
+    def _revived(self, stream: _Stream, dialect: str | None, phase: str | None) -> _Stream:
+        stream.dialect = load(dialect) if dialect is not None else None
+        if stream.dialect is not None and stream.state is not None:
+            stream.state.options = self._options
+            stream.state.report = self._report
+            stream.state.row = stream.dialect.handlers[phase or ""]
+        return stream
+
+    def _drop_tail(self) -> None:
+        """The bytes come from a new connection: what the old one left of an event will never be whole."""
+        frames = self._framer.flush()
+        if frames:
+            self._take(frames)
+        if self._framer.torn is not None:
+            self._report("torn_tail", self._framer.torn[1], "left out: the stream was resumed")
+        begun = self._framer
+        self._framer = Framer(self._limits.max_event_bytes)
+        self._framer.taken = begun.taken
+
+    def _unseen(self, frames: list[Frame]) -> list[Frame]:
+        """Drop the events that were handled before `resume` (R21)."""
+        kept = []
+        for frame in frames:
+            if self._replayed_to is not None and self._is_replayed(frame[0]):
+                self._number += 1
+                continue
+            kept.append(frame)
+        return kept
+
+    def _is_replayed(self, payload: bytes) -> bool:
+        try:
+            event = msgspec.json.decode(payload)
+        except (ValueError, RecursionError):
+            return False
+        number = event.get("sequence_number") if type(event) is dict else None
+        if type(number) is not int:
+            return False
+        if number > self._replayed_to:  # type: ignore[operator]
+            self._replayed_to = None
+            return False
+        response = event.get("response")
+        if type(response) is not dict:
+            return True
+        state = self._stream.state
+        if state is not None and response.get("id") and response.get("id") != getattr(state, "id", None):
+            self._replayed_to = None
+            return False
+        return not response.get("output")
+
     # -- the loop --------------------------------------------------------------------------------
 
     def _take_noted(self, frames: list[Frame]) -> None:
@@ -266,6 +399,12 @@ class Reducer(Generic[BodyT]):
 
     def _take(self, frames: list[Frame]) -> None:
         """Run frames, stopping to weigh what is retained where the limit could be reached."""
+        if self._replayed_to is not None:
+            frames = self._unseen(frames)
+        if self._repeats is not None:
+            frames = self._repeats.filter(frames)
+        if not frames:
+            return
         last = frames[-1][2]
         if not self._stopped and (self._eaten if last is None else last) <= self._check_at:
             self._run(frames)
@@ -294,6 +433,7 @@ class Reducer(Generic[BodyT]):
         stream = self._stream
         state = stream.state
         typed = stream.dialect.decode if stream.dialect is not None else None
+        event: Any = None
         for payload, name, offset in frames:
             self._number += 1
             self._offset = offset
@@ -315,9 +455,11 @@ class Reducer(Generic[BodyT]):
                         self._failed(error, payload)
                         continue
             self._cold(payload, name)
+            event = self._event
             stream = self._stream
             state = stream.state
             typed = stream.dialect.decode if stream.dialect is not None else None
+        self._event = event
 
     def _may_be_deep(self, payload: bytes) -> bool:
         return payload.count(b"{") + payload.count(b"[") > self._limits.max_depth
@@ -398,9 +540,11 @@ class Reducer(Generic[BodyT]):
                 return
         error = dialect.find_error(obj, name)
         if error is not None:
+            carries = dialect.carries(obj)
             if state.error is None:
-                state.error = error
-            if not dialect.carries(obj):
+                # Beside other content the error's raw form is its own value, alone it is the event.
+                state.error = msgspec.structs.replace(error, raw=error_value) if carries and (error_value := copied(obj.get("error"))) else error
+            if not carries:
                 return
         self._handle(stream, obj)
 
@@ -428,7 +572,7 @@ class Reducer(Generic[BodyT]):
         state = stream.state
         if not state.begun and dialect.is_body(obj):
             state.whole = obj
-        event = dialect.revive(obj, self._report)
+        event = self._event = dialect.revive(obj, self._report)
         handler = state.row.get(event.type)
         if handler is None:
             self._unknown(str(event.type), obj)
@@ -558,7 +702,7 @@ class Reducer(Generic[BodyT]):
         if final:
             if state is None and stream.unread is not None:
                 report("unknown_dialect", stream.unread, "no body")
-            if body is not None and not finished and error is None:
+            if status == "truncated" and not finished:
                 report("no_terminal", None, "what came")
             if stream.dropped:
                 report("more_problems", stream.dropped, "counted only")
@@ -573,6 +717,10 @@ class Reducer(Generic[BodyT]):
             problems=tuple(problems),
             timing=self._timing(),
         )
+
+
+def _phase(dialect: Dialect, state: Any) -> str:
+    return next(name for name, row in dialect.handlers.items() if row is state.row)
 
 
 def _with_problem(result: Result[Any], problem: Problem) -> Result[Any]:

@@ -5,6 +5,7 @@
         - `ClosedError`: something was fed after `Reducer.close`.
         - `StateError`: `Reducer.resume` was given bytes that are no state of this version.
     - `ProblemError`: ``strict=True``, and the first problem has been seen. Has ``problem``.
+    - `ContentError` (also a `ValueError`): compressed bytes are not what they were said to be. Has ``encoding``.
     - `MissingExtraError` (also an `ImportError`): an optional dependency is not installed. Has ``extra``.
 """
 
@@ -45,11 +46,27 @@ class ProblemError(ReducerError):
         return (ProblemError, (self.problem,))
 
 
+class ContentError(ReducerError, ValueError):
+    """A body cannot be decompressed: broken, of another encoding, or larger than allowed."""
+
+    def __init__(self, encoding: str, cause: str) -> None:
+        super().__init__(f"content encoding {encoding}: {cause}")
+        self.encoding = encoding
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[type[ContentError], tuple[str, str]]:
+        return (ContentError, (self.encoding, self.cause))
+
+
 class MissingExtraError(ReducerError, ImportError):
     """A package that an optional feature needs is not installed."""
 
     def __init__(self, feature: str, package: str, extra: str | None = None) -> None:
         install = f"stream-reducer[{extra}]" if extra else package
         super().__init__(f"{feature} needs {package}: pip install '{install}'")
+        self.feature = feature
         self.package = package
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str | None]]:
+        return (MissingExtraError, (self.feature, self.package, self.extra))

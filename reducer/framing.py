@@ -33,6 +33,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from reducer.saving import Saved
+
 Frame = tuple[bytes, str | None, int]
 
 DONE = b"[DONE]"
@@ -77,7 +79,7 @@ class Note(NamedTuple):
     chosen: str
 
 
-class Nesting:
+class Nesting(Saved):
     """Follows one JSON value through its braces, over any number of pieces."""
 
     __slots__ = ("_depth", "_escaped", "_in_string", "broken")
@@ -138,8 +140,12 @@ def is_whole(data: bytes) -> bool:
     return True
 
 
-class Framer:
+class Framer(Saved):
     """Cuts one body into frames. Feed it bytes, flush it once at the end."""
+
+    __slots__ = (
+        "_at", "_begun", "_data", "_data_at", "_data_end", "_data_followed", "_data_nesting", "_data_size", "_dead", "_frames", "_in_array", "_max", "_name", "_nesting", "_next_name", "_oversize", "_pieces", "_pieces_size", "_skip_lf", "_skip_line", "_stray", "_tail", "_value_at", "notes", "taken", "torn",
+    )  # fmt: skip
 
     def __init__(self, max_event_bytes: int) -> None:
         self.notes: list[Note] = []  # for the caller to take away

@@ -12,6 +12,7 @@ from reducer.errors import UsageError
 DIALECTS = {
     "openai.chat": "openai_chat",
     "openai.responses": "openai_responses",
+    "anthropic.messages": "anthropic_messages",
 }
 
 _loaded: dict[str, Dialect] = {}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from reducer.decoding import Report
 from reducer.result import Limits, ProviderError
+from reducer.saving import Saved
 
 Handler = Callable[[Any, Any], object]
 Row = Mapping[str, Handler]
@@ -36,9 +37,10 @@ class LimitReached(Exception):
         self.seen = seen
 
 
-class State:
+class State(Saved):
     """What every dialect's state has. ``report`` is set by the engine and knows the current event."""
 
+    unsaved = ("options", "report", "row")
     __slots__ = ("begun", "done", "error", "options", "report", "row", "whole")
 
     def __init__(self, options: Options, report: Report, row: Row) -> None:
@@ -66,3 +68,4 @@ class Dialect(NamedTuple):
     finished: Callable[[Any], bool]  # terminal evidence has been seen
     has_content: Callable[[Any], bool]  # the first content has been seen
     find_error: Callable[[dict[str, Any], str | None], ProviderError | None]
+    handlers: Mapping[str, Row] = {}  # noqa: RUF012  phase -> row

@@ -7,10 +7,12 @@ So pieces are gathered and every few hundred become one block of UTF-8.
 
 from __future__ import annotations
 
+from reducer.saving import Saved
+
 _GATHERED = 512
 
 
-class Fragments:
+class Fragments(Saved):
     """One growing text. Lone surrogates pass through: their other half may be the next piece (S21)."""
 
     __slots__ = ("_blocks", "_pieces")

@@ -29,7 +29,9 @@ from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, Sta
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import add_entries, merge
 from reducer.dialects._fragments import Fragments
+from reducer.dialects._repairs import Watch, loses_usage, merge_usage
 from reducer.dialects._wire import Wire, from_dict
+from reducer.saving import Saved
 from reducer.typed import Body, copied
 
 # -- wire events ---------------------------------------------------------------------------------
@@ -93,7 +95,7 @@ class Chunk(Wire):
     usage: dict[str, Any] | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    error: Any = None
+    error: None = None  # an error takes the cold path, where the engine looks for it in all its shapes
     provider: str | None = None
     x_groq: dict[str, Any] | None = None
     prompt_filter_results: list[Any] | None = None
@@ -210,19 +212,22 @@ TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "re
 _MAX_IDS = 1024  # different ids, or models, that a state remembers
 
 
-class _Text:
+class _Text(Saved):
     """A text key of a delta: a text, or a list of parts once any delta was one (decision 8)."""
 
-    __slots__ = ("parts", "text")
+    __slots__ = ("parts", "text", "watch")
 
-    def __init__(self) -> None:
+    def __init__(self, state: ChatState) -> None:
         self.text: Fragments | None = None  # None until a non-null delta
         self.parts: list[Any] | None = None
+        self.watch: Watch | None = Watch("cumulative" in state.options.repairs)
 
     def add(self, value: Any) -> None:
         if type(value) is str and self.parts is None:
             if self.text is None:
                 self.text = Fragments()
+            if self.watch is not None and value:
+                self.text, self.watch = _watched(value, self.text, self.watch)
             self.text.append(value)
             return
         if self.parts is None:
@@ -243,6 +248,13 @@ class _Text:
         if all(type(part) is dict and part.keys() == {"type", "text"} and part["type"] == "text" for part in parts):
             return "".join(part["text"] for part in parts)
         return parts
+
+
+def _watched(piece: str, text: Fragments, watch: Watch) -> tuple[Fragments, Watch | None]:
+    """Let a piece that is the whole text so far take its place, where the repair is on (C1, T18)."""
+    if not watch.goes_on(piece):
+        return text, None
+    return (Fragments() if watch.replaces(piece, text) else text), watch
 
 
 def _add_part(parts: list[Any], part: Any) -> None:
@@ -280,13 +292,14 @@ def _joined_part(part: Any) -> Any:
     return str(part) if isinstance(part, Fragments) else part
 
 
-class _Call:
+class _Call(Saved):
     """A tool call, or the one function call of the old kind."""
 
-    __slots__ = ("arguments", "custom", "extra", "function", "id", "index", "input", "name", "object", "type")
+    __slots__ = ("arguments", "custom", "extra", "function", "id", "index", "input", "name", "object", "type", "watch")
 
-    def __init__(self, index: int | None = None) -> None:
+    def __init__(self, state: ChatState, index: int | None = None) -> None:
         self.index = index
+        self.watch: Watch | None = Watch("cumulative" in state.options.repairs)
         self.id: str | None = None
         self.type: str | None = None
         self.name: str | None = None
@@ -306,7 +319,7 @@ class _Call:
     def empty(self) -> bool:
         return not (self.id or self.name or self.text() or self.extra or self.function or self.custom)
 
-    def add_function(self, function: WireFunction, state: ChatState, *, split_names: bool = False) -> None:
+    def add_function(self, function: WireFunction, state: ChatState) -> None:
         if self.function is None:
             self.function = {}
         if function.extra:
@@ -314,7 +327,7 @@ class _Call:
         if function.name:
             if not self.name:
                 self.name = function.name
-            elif split_names and function.name != self.name:
+            elif function.name != self.name and "split_names" in state.options.repairs:
                 self.name += function.name
                 state.report("repaired", function.name, "split_names")
         value = function.arguments
@@ -325,6 +338,8 @@ class _Call:
                 self.object = None
             if self.arguments is None:
                 self.arguments = Fragments()
+            if self.watch is not None and value:
+                self.arguments, self.watch = _watched(value, self.arguments, self.watch)
             self.arguments.append(value)
         elif value is not None:
             before = self.text()
@@ -374,7 +389,7 @@ def _compact(value: Any) -> str:
     return msgspec.json.encode(value).decode("utf-8", "surrogatepass")
 
 
-class _Choice:
+class _Choice(Saved):
     """One choice: its message in the making."""
 
     __slots__ = (
@@ -382,9 +397,9 @@ class _Choice:
         "logprobs", "message", "message_extra", "role", "texts", "token_ids", "touched", "undeclared",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, state: ChatState) -> None:
         self.role: str | None = None
-        self.content = _Text()
+        self.content = _Text(state)
         self.texts: dict[str, _Text | None] = {}  # of the other declared keys; None where only null came
         self.calls: list[_Call] = []
         self.touched: _Call | None = None  # the call touched last
@@ -412,8 +427,8 @@ class ChatState(State):
     """A chat completion in the making."""
 
     __slots__ = (
-        "choices", "created", "extra", "fingerprint", "id", "ids", "last", "metadata", "model", "models", "moderation",
-        "prompt_filter", "provider", "tier", "unfinished", "usage", "x_groq",
+        "choices", "count", "counted", "created", "extra", "fingerprint", "id", "ids", "metadata", "model", "models", "moderation",
+        "prompt_filter", "provider", "tier", "usage", "x_groq",
     )  # fmt: skip
 
     def __init__(self, options: Options, report: Report) -> None:
@@ -433,7 +448,9 @@ class ChatState(State):
         self.x_groq: dict[str, Any] | None = None
         self.extra: dict[str, Any] = {}
         self.choices: dict[int, _Choice] = {}
-        self.unfinished = 0  # choices that have no finish reason yet
+        # The repair choice_counter: all choices as one, while their indices count the chunks (C11).
+        self.counted: _Choice | None = _Choice(self) if "choice_counter" in options.repairs else None
+        self.count = 0
 
 
 # -- handlers ------------------------------------------------------------------------------------
@@ -468,11 +485,6 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
             return SPLIT
     if choices and (len(choices) > 1 or choices[0].index not in state.choices):
         _check_growth(state, choices)
-    if chunk.error:
-        if state.error is None:
-            state.error = normalise(chunk.error, chunk.error)
-        if not choices and not chunk.usage:
-            return None  # an event that is only an error adds nothing
     state.begun = True
     if ident != state.id and ident:
         _take_id(state, ident)
@@ -485,7 +497,7 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
     if not state.created and chunk.created is not None:
         state.created = chunk.created
     if chunk.usage:
-        state.usage = chunk.usage
+        _take_usage(state, chunk.usage)
     if chunk.system_fingerprint:
         state.fingerprint = chunk.system_fingerprint
     if chunk.service_tier:
@@ -521,9 +533,23 @@ def _take_id(state: ChatState, ident: str) -> None:
         state.ids.add(ident)
 
 
+def _take_usage(state: ChatState, usage: dict[str, Any]) -> None:
+    """The last one, whole; field by field only where the repair is on (C27)."""
+    if state.usage is not None and loses_usage(state.usage, usage):
+        if "usage_fields" in state.options.repairs:
+            merged = merge_usage(state.usage, usage)
+            state.report("repaired", {"usage": usage}, "usage_fields")
+            usage = merged
+        else:
+            state.report("repairable", {"usage": state.usage}, "the last usage; the repair is usage_fields")
+    elif state.usage is not None and "usage_fields" in state.options.repairs:
+        usage = merge_usage(state.usage, usage)
+    state.usage = usage
+
+
 def _begins_another(state: ChatState, choices: list[WireChoice] | None) -> bool:
     """Tell whether a chunk with an id never seen before begins another response (decision 12)."""
-    if not choices or not (state.done or (state.choices and not state.unfinished and len(state.ids) == 1)):
+    if not choices or not (state.done or (len(state.ids) == 1 and finished(state))):
         return False
     for choice in choices:
         if choice.delta is not None and choice.delta.role and (state.done or _index(choice) in state.choices):
@@ -545,7 +571,7 @@ def _check_growth(state: ChatState, choices: list[WireChoice]) -> None:
     new = {_index(choice) for choice in choices} - state.choices.keys()
     if len(new) > limits.max_new_slots:
         raise LimitReached("new_slots", len(new))
-    if len(state.choices) + len(new) > limits.max_choices:
+    if len(state.choices) + len(new) > limits.max_choices and state.counted is None:
         raise LimitReached("choices", len(state.choices) + len(new))
 
 
@@ -556,8 +582,22 @@ def _add_choice(state: ChatState, wire: WireChoice) -> None:
         index = _index(wire)
         choice = state.choices.get(index)
         if choice is None:
-            choice = state.choices[index] = _Choice()
-            state.unfinished += 1
+            choice = state.choices[index] = _Choice(state)
+    if state.counted is not None:
+        _add_counted(state, state.counted, wire)
+    _add_to(state, choice, wire)
+
+
+def _add_counted(state: ChatState, counted: _Choice, wire: WireChoice) -> None:
+    """C11: as long as each chunk has the next index and none before it was finished, they are one choice."""
+    if _index(wire) != state.count or counted.finish is not None:
+        state.counted = None
+        return
+    state.count += 1
+    _add_to(state, counted, wire)
+
+
+def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
     delta = wire.delta
     if delta is not None:
         content = delta.content
@@ -568,22 +608,22 @@ def _add_choice(state: ChatState, wire: WireChoice) -> None:
         if delta.tool_calls:
             _add_calls(state, choice, delta.tool_calls)
         if delta.refusal is not UNSET:
-            _add_text(choice, "refusal", delta.refusal)
+            _add_text(state, choice, "refusal", delta.refusal)
         if delta.reasoning_content is not UNSET:
-            _add_text(choice, "reasoning_content", delta.reasoning_content)
+            _add_text(state, choice, "reasoning_content", delta.reasoning_content)
         if delta.reasoning is not UNSET:
-            _add_text(choice, "reasoning", delta.reasoning)
+            _add_text(state, choice, "reasoning", delta.reasoning)
         if delta.reasoning_details is not None:
             choice.details = choice.details or []
             for detail in delta.reasoning_details:
                 _add_detail(choice.details, detail)
         if delta.thinking is not UNSET:
-            _add_text(choice, "thinking", delta.thinking)
+            _add_text(state, choice, "thinking", delta.thinking)
         if delta.reasoning_text is not UNSET:
-            _add_text(choice, "reasoning_text", delta.reasoning_text)
+            _add_text(state, choice, "reasoning_text", delta.reasoning_text)
         if delta.function_call is not None:
             if choice.function_call is None:
-                choice.function_call = _Call()
+                choice.function_call = _Call(state)
             choice.function_call.add_function(delta.function_call, state)
         if delta.audio is not None:
             choice.audio = choice.audio or {}
@@ -597,8 +637,6 @@ def _add_choice(state: ChatState, wire: WireChoice) -> None:
     elif wire.text is not None and wire.message is None:
         choice.content.add(wire.text)  # C43
     if wire.finish_reason:
-        if not choice.finishes:
-            state.unfinished -= 1
         if wire.finish_reason not in choice.finishes:
             if choice.finishes:
                 state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
@@ -622,13 +660,13 @@ def _add_choice(state: ChatState, wire: WireChoice) -> None:
             state.error = normalise(wire.extra["error"], wire.extra["error"])
 
 
-def _add_text(choice: _Choice, key: str, value: Any) -> None:
+def _add_text(state: ChatState, choice: _Choice, key: str, value: Any) -> None:
     if value is None:
         choice.texts.setdefault(key, None)
         return
     text = choice.texts.get(key)
     if text is None:
-        text = choice.texts[key] = _Text()
+        text = choice.texts[key] = _Text(state)
     text.add(value)
 
 
@@ -735,7 +773,7 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
     for key, value in extra.items():
         if type(value) is str and value:
             if key in state.options.text_keys:
-                _add_text(choice, key, value)
+                _add_text(state, choice, key, value)
                 continue
             seen = choice.undeclared.setdefault(key, [])
             seen.append(value)
@@ -790,19 +828,19 @@ def _resolve(state: ChatState, choice: _Choice, entry: WireCall, place: int) -> 
             return candidate
         if at_index is not None:
             state.report("index_reused", {"index": index, "id": ident}, "a new call")
-        return _open(choice, index)
+        return _open(state, choice, index)
     if index is not None:
         if at_index is None:
-            return _open(choice, index)
+            return _open(state, choice, index)
         if _opens(state, at_index, entry, name):
             state.report("index_reused", {"index": index, "name": name}, "a new call")
-            return _open(choice, index)
+            return _open(state, choice, index)
         return at_index
     if place >= 0 and not name and place < len(choice.last_many):
         return choice.last_many[place]
     if name and last is not None and last.name and (place >= 0 or _opens(state, last, entry, name)):
-        return _open(choice, None)
-    return last if last is not None else _open(choice, None)
+        return _open(state, choice, None)
+    return last if last is not None else _open(state, choice, None)
 
 
 def _opens(state: ChatState, call: _Call, entry: WireCall, name: str | None) -> bool:
@@ -828,15 +866,15 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _open(choice: _Choice, index: int | None) -> _Call:
-    call = _Call(index)
+def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
+    call = _Call(state, index)
     choice.calls.append(call)
     return call
 
 
 def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
     if entry.function is not None:
-        call.add_function(entry.function, state, split_names="split_names" in state.options.repairs)
+        call.add_function(entry.function, state)
     if entry.id and call.id is None:
         call.id = entry.id
     if entry.type and call.type is None:
@@ -876,10 +914,14 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
         body["created"] = int(created) if type(created) is float and created.is_integer() else created
     if state.model is not None:
         body["model"] = state.model
-    finished = state.done or not state.unfinished
-    body["choices"] = [
-        _build_choice(index, choice, report if finished else None) for index, choice in sorted(state.choices.items())
-    ]
+    at_end = report if finished(state) and state.error is None else None
+    choices = state.choices
+    if _is_counter(state):
+        report("repaired", {"choices": state.count}, "choice_counter")
+        choices = {0: state.counted}  # type: ignore[dict-item]
+    elif _looks_like_counter(choices):
+        report("repairable", {"choices": len(choices)}, "as they came; the repair is choice_counter")
+    body["choices"] = [_build_choice(index, choice, at_end) for index, choice in sorted(choices.items())]
     usage = state.usage
     groq = dict(state.x_groq) if state.x_groq is not None else None
     if groq is not None:
@@ -914,7 +956,8 @@ def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[st
         # C21: a later stop does not take back that tools were called.
         finish = next((f for f in reversed(choice.finishes) if f in ("tool_calls", "function_call")), finish)
     body["finish_reason"] = finish
-    if finish is None and report is not None:
+    # C35: a spoken answer ends with the time it expires, and has no finish reason.
+    if finish is None and report is not None and not (choice.audio or {}).get("expires_at"):
         report("no_finish_reason", {"index": index}, None)
     if choice.logprobs is not UNSET:
         body["logprobs"] = choice.logprobs
@@ -934,6 +977,13 @@ def _build_message(choice: _Choice, calls: list[_Call], report: Report | None) -
             message.setdefault(key, value)
         return message
     message = {"role": choice.role or "assistant"}
+    if report is not None:
+        watches = [("content", choice.content.watch), *((key, t.watch) for key, t in choice.texts.items() if t is not None)]
+        watches += [("arguments", call.watch) for call in calls]
+        for key, watch in watches:
+            verdict = watch.verdict(key) if watch is not None else None
+            if verdict is not None:
+                report(*verdict)
     content = choice.content.value()
     refusal = choice.texts.get("refusal")
     if content == "" and (calls or choice.function_call is not None or (refusal is not None and refusal.value())):
@@ -988,7 +1038,23 @@ def is_body(obj: dict[str, Any]) -> bool:
 
 
 def finished(state: ChatState) -> bool:
-    return state.done or bool(state.choices and not state.unfinished)
+    if state.done:
+        return True
+    if _is_counter(state):
+        return state.counted.finish is not None  # type: ignore[union-attr]
+    return bool(state.choices) and all(choice.finish is not None for choice in state.choices.values())
+
+
+def _is_counter(state: ChatState) -> bool:
+    return state.counted is not None and state.count > 2
+
+
+def _looks_like_counter(choices: dict[int, _Choice]) -> bool:
+    """C11: many choices, numbered one after the other, none finished but the last."""
+    count = len(choices)
+    if count < 8 or max(choices) != min(choices) + count - 1:
+        return False
+    return all(choice.finish is None for index, choice in choices.items() if index != max(choices))
 
 
 # -- dialect -------------------------------------------------------------------------------------
@@ -1006,4 +1072,5 @@ DIALECT = Dialect(
     finished=finished,
     has_content=lambda state: any(choice.has_content() for choice in state.choices.values()),
     find_error=find_error,
+    handlers=HANDLERS,
 )

@@ -33,8 +33,10 @@ from reducer.decoding import Report
 from reducer.dialects import _errors
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
 from reducer.dialects._fragments import Fragments
+from reducer.dialects._repairs import Watch
 from reducer.dialects._wire import Wire, from_dict
 from reducer.result import ProviderError
+from reducer.saving import Saved
 from reducer.typed import Body, copied
 
 # -- wire events ---------------------------------------------------------------------------------
@@ -151,16 +153,19 @@ _INCOMPARABLE = frozenset({"id", "status", "encrypted_content", "signature", "fi
 _MISSING = object()
 
 
-class _Text:
+class _Text(Saved):
     """A text that several stages tell."""
 
-    __slots__ = ("fragments", "stage")
+    __slots__ = ("fragments", "stage", "watch")
 
     def __init__(self, text: str = "", stage: int = ADDED) -> None:
         self.fragments = Fragments(text)
         self.stage = stage
+        self.watch: Watch | None = None  # only under the repair cumulative
 
     def append(self, piece: str) -> None:
+        if self.watch is not None and self.watch.replaces(piece, self.fragments):
+            self.fragments = Fragments()
         self.fragments.append(piece)
         self.stage = DELTA
 
@@ -180,7 +185,7 @@ class _Text:
         self.stage = stage
 
 
-class _Part:
+class _Part(Saved):
     """A part of content or summary: what it is, its text, and what came beside it."""
 
     __slots__ = ("annotations", "field", "logprobs", "obj", "text")
@@ -216,7 +221,7 @@ class _Part:
         return body
 
 
-class _Slot:
+class _Slot(Saved):
     """An output item in the making."""
 
     __slots__ = ("commands", "done", "index", "item", "outputs", "parts", "texts")
@@ -284,6 +289,10 @@ class _Slot:
             part.field = field
             part.text = _Text()
         return part
+
+    def every_text(self) -> list[_Text]:
+        parts = [part.text for parts in self.parts.values() for part in parts.values() if part.text is not None]
+        return [*self.texts.values(), *parts]
 
     def build(self) -> dict[str, Any]:
         item = dict(self.item)
@@ -608,6 +617,8 @@ def on_delta(family: Family, state: ResponsesState, event: Event) -> None:
         text = _text(state, family, event, index)
         state.delta_key = key
         state.delta_part = text
+        if text is not None and text.watch is None and "cumulative" in state.options.repairs:
+            text.watch = Watch(on=True)
     if text is None:
         return
     if text.stage >= PART_DONE:
@@ -858,6 +869,11 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
         return state.whole
     if not state.begun:
         return None
+    for slot in state.slots:
+        for text in slot.every_text():
+            verdict = text.watch.verdict("delta") if text.watch is not None else None
+            if verdict is not None:
+                report(*verdict)
     body = dict(state.envelope) if state.envelope is not None else {"object": "response"}
     output = state.output
     body["output"] = output if output is not None else [slot.build() for slot in state.in_order() if slot.item]
@@ -913,4 +929,5 @@ DIALECT = Dialect(
     finished=lambda state: state.done,
     has_content=has_content,
     find_error=find_error,
+    handlers=HANDLERS,
 )

@@ -1,0 +1,819 @@
+"""``gemini.generate``: Gemini's streamGenerateContent, over the Gemini API and Vertex AI.
+
+Theory of operation
+-------------------
+There is one event type, the chunk, and it has the shape of the body: a chunk is an answer that says only what is
+new. The framing reads both ways it is sent, server-sent events and one JSON array (G4); a body sent whole is a
+stream of one chunk. Code Assist wraps every chunk in ``{"response": …, "traceId": …}``. One phase: ``OPEN``.
+
+A chunk names candidates by ``index``; their parts follow each other. Plain text joins the plain text before it if
+both are thoughts or both are not; whatever carries a signature stays a part of its own, because signatures are
+checked against the very part they came on. A signature that comes late, on an empty text, belongs to the text
+before it (G1). Function calls come whole, or in pieces: a named call with ``willContinue`` opens one, nameless
+ones continue it, each ``partialArgs`` entry sets the value at its ``jsonPath``, and the first one without
+``willContinue`` closes it (G3).
+
+Who wins: of ``usageMetadata`` the last value of each key, since every chunk counts from the start again (G2);
+citations and log probabilities add up; of everything else the last. Terminal evidence is a ``finishReason`` on
+every candidate, or a blocked prompt, which has no candidates. Folding goes on after it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, field
+
+from reducer.decoding import Report
+from reducer.dialects import _errors
+from reducer.dialects._dialect import Dialect, LimitReached, Options, State
+from reducer.dialects._extras import merge
+from reducer.dialects._fragments import Fragments
+from reducer.dialects._wire import Wire, from_dict
+from reducer.result import Limits, ProviderError
+from reducer.typed import Body, copied
+
+# -- wire events ---------------------------------------------------------------------------------
+
+
+class WireContent(Wire):
+    role: str | None = None
+    # Parts are kept as they come, so they stay plain dicts.
+    parts: list[dict[str, Any]] | None = None
+
+
+class WireCandidate(Wire, rename="camel"):
+    # What comes once a stream (finishMessage, avgLogprobs, …) is not declared: it may take the slow path.
+    index: int | None = None
+    content: WireContent | None = None
+    finish_reason: str | None = None
+    safety_ratings: list[Any] | None = None
+    grounding_metadata: dict[str, Any] | None = None
+    citation_metadata: dict[str, Any] | None = None
+    logprobs_result: dict[str, Any] | None = None
+
+
+class Chunk(Wire, rename="camel"):
+    type: ClassVar[str] = "chunk"
+
+    candidates: list[WireCandidate] | None = None
+    usage_metadata: dict[str, Any] | None = None
+    model_version: str | None = None
+    response_id: str | None = None
+    create_time: Any = None
+    prompt_feedback: dict[str, Any] | None = None
+
+
+class Wrapped(Wire, rename="camel"):
+    response: Chunk
+    trace_id: Any = None
+
+
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+_decode_wrapped = msgspec.json.Decoder(Wrapped).decode
+_WRAPPER_BEGINS = b'{"response"'
+
+
+def decode(payload: bytes) -> Chunk:
+    if payload.startswith(_WRAPPER_BEGINS):
+        return _decode_wrapped(payload).response
+    return _decode_chunk(payload)
+
+
+def unwrapped(obj: dict[str, Any]) -> dict[str, Any]:
+    """Return the chunk inside Code Assist's wrapper."""
+    inner = obj.get("response")
+    return inner if type(inner) is dict and obj.keys() <= {"response", "traceId"} else obj
+
+
+# -- final object --------------------------------------------------------------------------------
+
+
+class FunctionCall(Body, frozen=True):
+    """A call of a function; ``args`` is the object that the model wrote."""
+
+    id: str | None = None
+    name: str | None = None
+    args: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Blob(Body, frozen=True, rename="camel"):
+    """Inline media: ``data`` is base64."""
+
+    mime_type: str | None = None
+    data: str | None = None
+    display_name: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class FileData(Body, frozen=True, rename="camel"):
+    """Media at a URI."""
+
+    mime_type: str | None = None
+    file_uri: str | None = None
+    display_name: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class ExecutableCode(Body, frozen=True):
+    """Code that the model wrote and the provider ran."""
+
+    language: str | None = None
+    code: str | None = None
+    id: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class CodeExecutionResult(Body, frozen=True):
+    """What that code printed."""
+
+    outcome: str | None = None
+    output: str | None = None
+    id: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Part(Body, frozen=True, rename="camel"):
+    """One part of the content: one of its kinds is there, the others read ``None``."""
+
+    text: str | None = None
+    thought: bool | None = None
+    thought_signature: str | None = None
+    function_call: FunctionCall | None = None
+    inline_data: Blob | None = None
+    file_data: FileData | None = None
+    executable_code: ExecutableCode | None = None
+    code_execution_result: CodeExecutionResult | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Content(Body, frozen=True):
+    """The model's message."""
+
+    role: str | None = None
+    parts: list[Part] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Candidate(Body, frozen=True, rename="camel"):
+    """One of the answers asked for. ``index`` reads ``None`` where the wire left out the 0."""
+
+    index: int | None = None
+    content: Content | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+    safety_ratings: list[dict[str, Any]] = field(default_factory=list)
+    citation_metadata: dict[str, Any] | None = None
+    grounding_metadata: dict[str, Any] | None = None
+    url_context_metadata: dict[str, Any] | None = None
+    avg_logprobs: float | None = None
+    logprobs_result: dict[str, Any] | None = None
+    token_count: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class PromptFeedback(Body, frozen=True, rename="camel"):
+    """What the provider thinks of the prompt; with a ``block_reason`` there is no answer."""
+
+    block_reason: str | None = None
+    block_reason_message: str | None = None
+    safety_ratings: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class UsageMetadata(Body, frozen=True, rename="camel"):
+    """Token counts as the provider reported them."""
+
+    prompt_token_count: int | None = None
+    candidates_token_count: int | None = None
+    total_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    prompt_tokens_details: list[dict[str, Any]] = field(default_factory=list)
+    candidates_tokens_details: list[dict[str, Any]] = field(default_factory=list)
+    cache_tokens_details: list[dict[str, Any]] = field(default_factory=list)
+    tool_use_prompt_tokens_details: list[dict[str, Any]] = field(default_factory=list)
+    traffic_type: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class GenerateContentResponse(Body, frozen=True, rename="camel"):
+    """What a generateContent call returns."""
+
+    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"google": ("google.genai.types", "GenerateContentResponse")}
+    usage_key: ClassVar[str] = "usageMetadata"
+
+    candidates: list[Candidate] = field(default_factory=list)
+    prompt_feedback: PromptFeedback | None = None
+    usage_metadata: UsageMetadata | None = None
+    model_version: str | None = None
+    response_id: str | None = None
+    create_time: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+# -- state ---------------------------------------------------------------------------------------
+
+# Decision 11: shorter deltas repeat what came before by chance.
+_CUMULATIVE = 16
+
+
+class _Text:
+    """A text part: its text in the making, and what it carries."""
+
+    __slots__ = ("signature", "size", "suspect", "text", "thought")
+
+    def __init__(self, text: str, thought: Any, signature: Any) -> None:
+        self.text = Fragments(text)
+        self.size = len(text)
+        self.thought = thought
+        self.signature = signature
+        self.suspect = False  # it seems to be sent cumulatively, which is reported once
+
+    def add(self, state: GeminiState, text: str) -> None:
+        # As long as all that came before: rare enough that comparing stays linear (C1, G4).
+        if len(text) >= max(_CUMULATIVE, self.size) and text.startswith(str(self.text)):
+            if "cumulative" in state.options.repairs:
+                state.report("repaired", text[:200], "cumulative")
+                self.text = Fragments(text)
+                self.size = len(text)
+                return
+            if self.size >= _CUMULATIVE and not self.suspect:
+                self.suspect = True
+                state.report("looks_cumulative", text[:200], "joined; the repair cumulative would replace")
+        self.text.append(text)
+        self.size += len(text)
+
+    def build(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"text": str(self.text)}
+        if self.thought is not None:
+            body["thought"] = self.thought
+        if self.signature:
+            body["thoughtSignature"] = self.signature
+        return body
+
+
+class _Call:
+    """A function call that came in pieces."""
+
+    __slots__ = ("args", "extra", "id", "name", "part")
+
+    def __init__(self) -> None:
+        self.id: Any = None
+        self.name: Any = None
+        self.args: dict[str, Any] | None = None  # strings inside are Fragments
+        self.extra: dict[str, Any] = {}  # the call's other keys
+        self.part: dict[str, Any] = {}  # the part's other keys: its signature
+
+    def add(self, state: GeminiState, part: dict[str, Any]) -> None:
+        call = part["functionCall"]
+        self.id = self.id or call.get("id") or None
+        self.name = self.name or call.get("name") or None
+        args = call.get("args")
+        if type(args) is dict:
+            self.args = {} if self.args is None else self.args
+            merge(self.args, args)
+        for entry in partial_args(call):
+            self.args = {} if self.args is None else self.args
+            set_argument(state, self.args, entry)
+        take_last(self.extra, call, _CALL_KEYS)
+        take_last(self.part, part, ("functionCall",))
+
+    def build(self) -> dict[str, Any]:
+        call: dict[str, Any] = {}
+        if self.id is not None:
+            call["id"] = self.id
+        if self.name is not None:
+            call["name"] = self.name
+        if self.args is not None:
+            call["args"] = joined(self.args)
+        return {"functionCall": call | self.extra, **self.part}
+
+
+_CALL_KEYS = ("id", "name", "args", "partialArgs", "willContinue")
+
+
+class _Candidate:
+    """One candidate in the making."""
+
+    __slots__ = (
+        "calls", "citations", "cited", "content", "finish", "finishes", "index", "last", "logprobs", "open", "parts",
+        "role",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.index: int | None = None  # as the wire gave it
+        self.role: str | None = None
+        self.parts: list[_Text | _Call | dict[str, Any]] = []
+        self.calls = 0  # how many of them are function calls
+        self.open: list[_Call] = []  # calls that will continue, in order of appearance
+        self.content: dict[str, Any] | None = None  # a content was there; its unknown keys
+        self.finish: str | None = None
+        self.finishes: set[str] = set()
+        self.citations: dict[str, Any] | None = None
+        self.cited: set[Any] = set()
+        self.logprobs: dict[str, Any] | None = None
+        self.last: dict[str, Any] = {}  # keys of which the last value counts
+
+
+class GeminiState(State):
+    """A generated answer in the making."""
+
+    __slots__ = ("candidates", "feedback", "id", "ids", "last", "model", "models", "unfinished", "usage")
+
+    def __init__(self, options: Options, report: Report) -> None:
+        super().__init__(options, report, HANDLERS["OPEN"])
+        self.id: str | None = None
+        self.ids: set[str] = set()
+        self.model: str | None = None
+        self.models: set[str] = set()
+        self.usage: dict[str, Any] | None = None
+        self.feedback: dict[str, Any] | None = None
+        self.last: dict[str, Any] = {}
+        self.candidates: dict[int, _Candidate] = {}
+        self.unfinished = 0  # candidates that have no finish reason yet
+
+
+# -- handlers ------------------------------------------------------------------------------------
+
+
+def on_chunk(state: GeminiState, chunk: Chunk) -> None:
+    candidates = chunk.candidates
+    if candidates:
+        _check_growth(state, candidates)
+    state.begun = True
+    if chunk.usage_metadata is not None:
+        state.usage = {} if state.usage is None else state.usage
+        take_last(state.usage, chunk.usage_metadata)
+    if chunk.response_id != state.id and chunk.response_id:
+        if state.ids and chunk.response_id not in state.ids:
+            state.report("id_differs", [state.id, chunk.response_id], chunk.response_id)
+        state.ids.add(chunk.response_id)
+        state.id = chunk.response_id
+    if chunk.model_version != state.model and chunk.model_version:
+        if state.models and chunk.model_version not in state.models:
+            state.report("model_differs", [state.model, chunk.model_version], chunk.model_version)
+        state.models.add(chunk.model_version)
+        state.model = chunk.model_version
+    if chunk.prompt_feedback is not None:
+        state.feedback = chunk.prompt_feedback
+    if chunk.create_time is not None:
+        state.last["createTime"] = chunk.create_time
+    if chunk.extra:
+        take_last(state.last, chunk.extra, ("error",))
+    for wire in candidates or ():
+        _add_candidate(state, wire)
+
+
+def _add_candidate(state: GeminiState, wire: WireCandidate) -> None:
+    index = _index(wire)
+    candidate = state.candidates.get(index)
+    if candidate is None:
+        candidate = state.candidates[index] = _Candidate()
+        state.unfinished += 1
+    if wire.index == index:
+        candidate.index = index
+    if wire.content is not None:
+        _add_content(state, candidate, wire.content)
+    if wire.finish_reason:
+        _take_finish(state, candidate, wire.finish_reason)
+    if wire.safety_ratings is not None:
+        candidate.last["safetyRatings"] = wire.safety_ratings
+    if wire.grounding_metadata is not None:
+        candidate.last["groundingMetadata"] = wire.grounding_metadata
+    if wire.citation_metadata is not None:
+        _add_citations(candidate, wire.citation_metadata)
+    if wire.logprobs_result is not None:
+        candidate.logprobs = {} if candidate.logprobs is None else candidate.logprobs
+        _add_logprobs(candidate.logprobs, wire.logprobs_result)
+    if wire.extra:
+        take_last(candidate.last, wire.extra)
+
+
+def _index(wire: WireCandidate) -> int:
+    # Protobuf's JSON leaves out a 0.
+    index = wire.index
+    return index if index is not None and index >= 0 else 0
+
+
+def take_last(into: dict[str, Any], new: dict[str, Any], without: Iterable[str] = ()) -> None:
+    """Take every value that is not null, whole."""
+    for key, value in new.items():
+        if value is not None and key not in without:
+            into[key] = value
+
+
+def _take_finish(state: GeminiState, candidate: _Candidate, finish: str) -> None:
+    if not candidate.finishes:
+        state.unfinished -= 1
+    elif finish not in candidate.finishes:
+        state.report("finish_reason_differs", [candidate.finish, finish], finish)
+    candidate.finishes.add(finish)
+    candidate.finish = finish
+
+
+def _add_citations(candidate: _Candidate, metadata: dict[str, Any]) -> None:
+    """Lists append without exact repeats: a stream may say again what it said before."""
+    if candidate.citations is None:
+        candidate.citations = {}
+    for key, value in metadata.items():
+        if type(value) is not list:
+            take_last(candidate.citations, {key: value})
+            continue
+        entries = candidate.citations.get(key)
+        if type(entries) is not list:
+            entries = candidate.citations[key] = []
+        for entry in value:
+            seen = (key, _hashable(entry))
+            if seen not in candidate.cited:
+                candidate.cited.add(seen)
+                entries.append(entry)
+
+
+def _hashable(value: Any) -> Any:
+    if type(value) is dict:
+        return frozenset((key, _hashable(entry)) for key, entry in value.items())
+    if type(value) is list:
+        return tuple(_hashable(entry) for entry in value)
+    return value
+
+
+def _add_logprobs(into: dict[str, Any], result: dict[str, Any]) -> None:
+    for key, value in result.items():
+        old = into.get(key)
+        if type(value) is list and type(old) is list:
+            old.extend(value)
+        elif value is not None:
+            into[key] = list(value) if type(value) is list else value
+
+
+# Parts.
+
+
+def _add_content(state: GeminiState, candidate: _Candidate, content: WireContent) -> None:
+    if candidate.content is None:
+        candidate.content = {}
+    if content.role and candidate.role is None:
+        candidate.role = content.role
+    if content.extra:
+        take_last(candidate.content, content.extra)
+    for part in content.parts or ():
+        text = part.get("text") if type(part) is dict else None
+        if type(text) is str and (len(part) == 1 or _is_text(part)):
+            _add_text(state, candidate, text, part)
+        elif type(part) is dict and type(part.get("functionCall")) is dict:
+            _add_call(state, candidate, part)
+        elif type(part) is dict and part:
+            candidate.parts.append(part)
+        elif part:
+            state.report("wrong_type", {"content.parts": part}, "left out")
+
+
+_TEXT_KEYS = frozenset({"text", "thought", "thoughtSignature"})
+
+
+def _is_text(part: dict[str, Any]) -> bool:
+    """Tell whether a part with a text is nothing but a text, signed or not."""
+    return all(key in _TEXT_KEYS or value is None for key, value in part.items())
+
+
+def _add_text(state: GeminiState, candidate: _Candidate, text: str, part: dict[str, Any]) -> None:
+    thought = part.get("thought")
+    signature = part.get("thoughtSignature")
+    if not text and not signature:
+        return  # an empty unsigned text is no part
+    last = candidate.parts[-1] if candidate.parts else None
+    if not isinstance(last, _Text) or last.signature or bool(last.thought) != bool(thought) or (text and signature):
+        candidate.parts.append(_Text(text, thought, signature))
+    elif signature:
+        last.signature = signature  # G1: it signs the text before it
+    else:
+        last.add(state, text)
+
+
+def _add_call(state: GeminiState, candidate: _Candidate, part: dict[str, Any]) -> None:
+    call = part["functionCall"]
+    streamed = _find_open(candidate, call)
+    continues = call.get("willContinue") is True
+    if streamed is None:
+        if not continues and "partialArgs" not in call:
+            _add_whole_call(candidate, part)
+            return
+        streamed = _Call()
+        candidate.calls += 1
+        candidate.parts.append(streamed)
+        candidate.open.append(streamed)
+    streamed.add(state, part)
+    if not continues:
+        candidate.open.remove(streamed)
+
+
+def _add_whole_call(candidate: _Candidate, part: dict[str, Any]) -> None:
+    call = part["functionCall"]
+    if "willContinue" in call:
+        call = {key: value for key, value in call.items() if key != "willContinue"}
+        part = {**part, "functionCall": call}
+    if call or len(part) > 1:  # `{}` is no part: it marks an end
+        candidate.calls += 1
+        candidate.parts.append(part)
+
+
+def _find_open(candidate: _Candidate, call: dict[str, Any]) -> _Call | None:
+    """Find the open call that this piece continues: by its id, else the newest, unless the piece has a name."""
+    ident = call.get("id")
+    if ident:
+        for streamed in candidate.open:
+            if streamed.id == ident:
+                return streamed
+    if call.get("name") or not candidate.open:
+        return None
+    newest = candidate.open[-1]
+    return None if ident and newest.id else newest
+
+
+# Arguments that come in pieces, each at its JSON path.
+
+
+def partial_args(call: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = call.get("partialArgs")
+    return [entry for entry in entries if type(entry) is dict] if type(entries) is list else []
+
+
+# RFC 9535, as far as a path names one place: `.name`, `[0]`, `['name']` and `["name"]`.
+_SEGMENT = re.compile(r"""\.([^.\[\]]+)|\[(\d{1,9})\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]""", re.DOTALL)
+_QUOTED = re.compile(r"""\\(.)|["]""", re.DOTALL)
+
+
+def parse_path(path: Any) -> list[str | int] | None:
+    """Return the names and indices of a JSON path; ``None`` if it does not name one place inside the arguments."""
+    if type(path) is not str or not path.startswith("$"):
+        return None
+    keys: list[str | int] = []
+    at = 1
+    while at < len(path):
+        match = _SEGMENT.match(path, at)
+        if match is None:
+            return None
+        name, index, single, double = match.groups()
+        if name is not None:
+            keys.append(name)
+        elif index is not None:
+            keys.append(int(index))
+        else:
+            quoted = _unquoted(single if double is None else double)
+            if quoted is None:
+                return None
+            keys.append(quoted)
+        at = match.end()
+    return keys or None
+
+
+def _unquoted(name: str) -> str | None:
+    if "\\" not in name:
+        return name
+    # RFC 9535 escapes as JSON does, and the single quote besides.
+    escaped = _QUOTED.sub(lambda match: '\\"' if match[1] is None else "'" if match[1] == "'" else match[0], name)
+    try:
+        return str(json.loads(f'"{escaped}"', strict=False))
+    except ValueError:
+        return None
+
+
+def set_argument(state: GeminiState, args: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Set the value that one ``partialArgs`` entry gives. What has no place is left out, and reported."""
+    value = _value_of(entry)
+    if value is UNSET:
+        return  # it announces a path and says nothing yet
+    path = parse_path(entry.get("jsonPath"))
+    node = None if path is None else _walk(args, path)
+    if path is None or node is None:
+        state.report("json_path", entry, "left out: no such place in the arguments")
+        return
+    key = path[-1]
+    old = _get(node, key)
+    if type(old) in (dict, list):
+        state.report("json_path", entry, "left out: the place is taken")
+    elif type(value) is str and type(old) in (str, Fragments):
+        if type(old) is str:
+            old = Fragments(old)
+            _put(node, key, old)
+        old.append(value)
+    else:
+        if old is not None and joined(old) != value:
+            state.report("arguments_replaced", joined(old), value)
+        _put(node, key, Fragments(value) if type(value) is str else copied(value))
+
+
+_VALUES = ("stringValue", "numberValue", "boolValue")
+
+
+def _value_of(entry: dict[str, Any]) -> Any:
+    for key in _VALUES:
+        if entry.get(key) is not None:
+            return entry[key]
+    if "nullValue" in entry:
+        return None
+    # Protobuf's other kinds of value, listValue and structValue, are plain JSON.
+    return next((value for key, value in entry.items() if key.endswith("Value") and value is not None), UNSET)
+
+
+def _walk(root: dict[str, Any], path: list[str | int]) -> Any:
+    """Return the object or list that holds the last key, making what is missing; ``None`` if something is in the way."""
+    node: Any = root
+    if type(path[0]) is int:
+        return None
+    for key, following in pairwise(path):
+        child = _get(node, key)
+        kind = list if type(following) is int else dict
+        if child is None:
+            child = kind()
+            _put(node, key, child)
+        elif type(child) is not kind:
+            return None
+        node = child
+    return node
+
+
+def _get(node: Any, key: Any) -> Any:
+    if type(node) is dict:
+        return node.get(key)
+    return node[key] if key < len(node) else None
+
+
+def _put(node: Any, key: Any, value: Any) -> None:
+    if type(node) is list and key >= len(node):
+        # Entries are named by position, so those skipped are null; `_check_path` bounds how many.
+        node.extend([None] * (key + 1 - len(node)))
+    node[key] = value
+
+
+def joined(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: joined(entry) for key, entry in value.items()}
+    if type(value) is list:
+        return [joined(entry) for entry in value]
+    return str(value) if isinstance(value, Fragments) else value
+
+
+# Limits: a chunk that would open too much is refused before anything of it is taken.
+
+
+def _check_growth(state: GeminiState, candidates: list[WireCandidate]) -> None:
+    limits = state.options.limits
+    new = {_index(wire) for wire in candidates} - state.candidates.keys()
+    if len(state.candidates) + len(new) > limits.max_choices:
+        raise LimitReached("choices", len(state.candidates) + len(new))
+    added = len(new)
+    for wire in candidates:
+        parts = wire.content.parts if wire.content is not None else None
+        if parts:
+            candidate = state.candidates.get(_index(wire)) or _Candidate()
+            # The steady state: one part that is no call.
+            if len(parts) == 1 and "functionCall" not in parts[0] and len(candidate.parts) < limits.max_items:
+                added += 1
+            else:
+                added += _check_parts(limits, candidate, parts)
+    if added > limits.max_new_slots:
+        raise LimitReached("new_slots", added)
+
+
+def _check_parts(limits: Limits, candidate: _Candidate, parts: list[Any]) -> int:
+    """Return how many parts these would add, at most; raise if that is too many for their candidate."""
+    added = calls = 0
+    last = candidate.parts[-1] if candidate.parts else None
+    before = bool(last.thought) if isinstance(last, _Text) and not last.signature else None
+    for part in parts:
+        call = part.get("functionCall") if type(part) is dict else None
+        kind = None
+        if type(call) is dict:
+            # A piece of a call that an earlier part of this chunk opens counts as one of its own.
+            streamed = _find_open(candidate, call) if not calls else None
+            calls += streamed is None
+            added += streamed is None
+            _check_paths(limits, {} if streamed is None else streamed.args or {}, call)
+        else:
+            if type(part) is dict and "text" in part and not part.get("thoughtSignature"):
+                kind = bool(part.get("thought"))
+            added += kind is None or kind != before
+        before = kind
+    if len(candidate.parts) + added > limits.max_items:
+        raise LimitReached("items", len(candidate.parts) + added)
+    if candidate.calls + calls > limits.max_calls:
+        raise LimitReached("calls", candidate.calls + calls)
+    return added
+
+
+def _check_paths(limits: Limits, args: dict[str, Any], call: dict[str, Any]) -> None:
+    """Refuse paths that are too deep, or so far beyond a list's end that they would fill it at will."""
+    for entry in partial_args(call):
+        path = parse_path(entry.get("jsonPath")) or []
+        if len(path) > limits.max_depth:
+            raise LimitReached("depth", len(path))
+        node: Any = args
+        gap = 0
+        for key in path:
+            if type(key) is int:
+                gap += max(0, key - (len(node) if type(node) is list else 0))
+                node = _get(node, key) if type(node) is list else None
+            else:
+                node = node.get(key) if type(node) is dict else None
+        if gap > limits.max_new_slots:
+            raise LimitReached("new_slots", gap)
+
+
+# -- table ---------------------------------------------------------------------------------------
+
+HANDLERS: dict[str, dict[str, Any]] = {
+    # No row for `[DONE]`: Gemini sends none, and one that a proxy adds is no evidence that the answer is whole.
+    "OPEN": {"chunk": on_chunk},
+}
+
+
+# -- body ----------------------------------------------------------------------------------------
+
+
+def build(state: GeminiState, report: Report) -> dict[str, Any] | None:
+    """The body so far; ``None`` before anything but an error came."""
+    if not state.begun:
+        return None
+    body: dict[str, Any] = {}
+    if state.candidates:
+        body["candidates"] = [_build_candidate(candidate, report) for _, candidate in sorted(state.candidates.items())]
+    for key, value in (
+        ("promptFeedback", state.feedback),
+        ("usageMetadata", state.usage),
+        ("modelVersion", state.model),
+        ("responseId", state.id),
+    ):
+        if value is not None:
+            body[key] = value
+    return body | state.last
+
+
+def _build_candidate(candidate: _Candidate, report: Report) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if candidate.content is not None:
+        body["content"] = _build_content(candidate)
+    for call in candidate.open:
+        report("call_not_closed", {"id": call.id, "name": call.name}, "the arguments so far")
+    for key, value in (
+        ("finishReason", candidate.finish),
+        ("index", candidate.index),
+        ("citationMetadata", candidate.citations),
+        ("logprobsResult", candidate.logprobs),
+    ):
+        if value is not None:
+            body[key] = value
+    return body | candidate.last
+
+
+def _build_content(candidate: _Candidate) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if candidate.role is not None:
+        body["role"] = candidate.role
+    if candidate.parts:
+        body["parts"] = [part if type(part) is dict else part.build() for part in candidate.parts]  # type: ignore[union-attr]
+    return body | (candidate.content or {})
+
+
+_KEYS = ("candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId")
+
+
+def recognise(obj: dict[str, Any]) -> bool:
+    obj = unwrapped(obj)
+    return "choices" not in obj and any(key in obj for key in _KEYS)
+
+
+def finished(state: GeminiState) -> bool:
+    if state.candidates and not state.unfinished:
+        return True
+    return state.feedback is not None and bool(state.feedback.get("blockReason"))
+
+
+def find_error(obj: dict[str, Any], name: str | None) -> ProviderError | None:
+    return _errors.find_error(unwrapped(obj), name)
+
+
+# -- dialect -------------------------------------------------------------------------------------
+
+DIALECT = Dialect(
+    name="gemini.generate",
+    final=GenerateContentResponse,
+    decode=decode,
+    revive=lambda obj, report: from_dict(Chunk, unwrapped(obj), report),
+    recognise=recognise,
+    is_body=lambda obj: False,  # a whole body is a stream of one chunk, and judged like one
+    carries=recognise,
+    state=GeminiState,
+    build=build,
+    finished=finished,
+    has_content=lambda state: any(candidate.parts for candidate in state.candidates.values()),
+    find_error=find_error,
+)
