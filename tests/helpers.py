@@ -23,9 +23,9 @@ class Sample(NamedTuple):
 
 
 def sample_names() -> list[str]:
-    """Name every sample."""
+    """Name every sample; those of ``odd/`` have options and a form of their own, see test_quirks."""
     found = (path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*") if path.is_file())
-    return sorted(name for name in found if name.endswith(_INPUTS))
+    return sorted(name for name in found if name.endswith(_INPUTS) and not name.startswith("odd/"))
 
 
 def expectation_of(name: str) -> Path:

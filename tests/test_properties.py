@@ -1,0 +1,181 @@
+"""What holds for every stream, whatever it says: any split, any cut, any damage, any moment."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reducer
+from reducer.framing import DONE, Framer
+from tests.helpers import load_sample, sample_names
+from tests.mutations import fault, mutant, seeds
+
+NAMES = [name for name in sample_names() if name.endswith((".sse", ".jsonl"))]
+SMALL = [name for name in NAMES if len(load_sample(name).data) < 12_000]
+# A cut can end in a truncated, never in a failed or limited stream, so only whole, sound samples are cut.
+SOUND = [name for name in SMALL if [e["status"] for e in load_sample(name).expected] == ["complete"]]
+
+
+def frames_of(data: bytes) -> list[tuple[bytes, str | None]]:
+    """The payloads of a stream with their names."""
+    framer = Framer(1 << 26)
+    return [(payload, name) for payload, name, _ in framer.feed(data) + framer.flush()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_split(name: str, data: Any) -> None:
+    """Any split of the bytes gives the same results, problems and places included."""
+    stream = load_sample(name).data
+    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=30).map(sorted))
+    split = reducer.Reducer()
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        split.feed(stream[begin:end])
+    split.close()
+
+    assert split.results == reducer.reduce_all(stream)
+
+
+# A torn event is bytes that no framing would hand on, and a dict cannot say NaN or half a surrogate pair.
+FRAMED = [name for name in SMALL if "torn_tail" not in load_sample(name).expected[0]["problems"]]
+UNSAYABLE = {"lone_surrogate", "not_finite", "invalid_utf8", "control_character"}
+SAYABLE = [name for name in FRAMED if not UNSAYABLE & set(load_sample(name).expected[0]["problems"])]
+
+TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+
+
+def ended(events: list[Any], dialect: str) -> bool:
+    """Terminal evidence, read off the events by the letter of semantics.md and nothing of the code under test."""
+    values = [event for event in events if isinstance(event, dict)]
+    if dialect == "openai.responses":
+        return any(event.get("type") in TERMINAL or event.get("object") == "response" for event in values)
+    if dialect == "anthropic.messages":
+        return any(event.get("type") in ("message_stop", "message") for event in values)
+    if dialect == "gemini.generate":
+        values = [event.get("response", event) for event in values]
+        if any(event.get("promptFeedback", {}).get("blockReason") for event in values):
+            return True
+        key, reason = "candidates", "finishReason"
+    else:
+        if "[DONE]" in events:
+            return True
+        if any("message" in choice and "delta" not in choice for event in values[:1] for choice in event.get("choices") or ()):
+            return True
+        key, reason = "choices", "finish_reason"
+    finished: dict[int, bool] = {}
+    for event in values:
+        for choice in event.get(key) or ():
+            index = choice.get("index") or 0
+            finished[index] = finished.get(index, False) or bool(choice.get(reason))
+    return bool(finished) and all(finished.values())
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_truncation(name: str) -> None:
+    """Cut at every byte, a stream is complete exactly when its terminal evidence lies before the cut."""
+    stream = load_sample(name).data
+    dialect = load_sample(name).expected[0]["dialect"]
+    for cut in range(len(stream) + 1):
+        result = reducer.reduce(stream[:cut])
+        events = [json.loads(p) if p.strip() != DONE else "[DONE]" for p, _ in frames_of(stream[:cut]) if p.strip()]
+
+        assert (result.status == "complete") == ended(events, dialect), cut
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_snapshot(name: str) -> None:
+    """A snapshot never changes afterwards, and taking one changes nothing."""
+    stream = load_sample(name).data
+    watched = reducer.Reducer()
+    taken: list[tuple[reducer.Result[Any], bytes, Any]] = []
+    for at in range(0, len(stream), 97):
+        watched.feed(stream[at : at + 97])
+        snapshot = watched.snapshot()
+        taken.append((snapshot, snapshot.json(), snapshot.to_dict()))
+    watched.close()
+
+    assert watched.results == reducer.reduce_all(stream)
+    for snapshot, as_json, as_dict in taken:
+        assert snapshot.json() == as_json
+        assert snapshot.to_dict() == as_dict
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [(name, form) for form in ("bytes", "str") for name in FRAMED] + [(name, "dict") for name in SAYABLE],
+)
+def test_feed_event(name: str, form: str) -> None:
+    """Payloads fed one by one, in any form, give what the bytes of the stream give."""
+    stream = load_sample(name).data
+    fed = reducer.Reducer()
+    for payload, event in frames_of(stream):
+        if form == "str":
+            fed.feed_event(payload.decode(), event)
+        elif form == "dict" and payload.lstrip().startswith(b"{"):
+            fed.feed_event(json.loads(payload), event)
+        else:
+            fed.feed_event(payload, event)
+    fed.close()
+    whole = reducer.reduce_all(stream)
+
+    assert [r.status for r in fed.results] == [r.status for r in whole]
+    assert [r.to_dict() for r in fed.results] == [r.to_dict() for r in whole]
+
+
+@pytest.mark.parametrize("name", SMALL)
+@given(data=st.data())
+@settings(max_examples=5, deadline=None)
+def test_saved_anywhere(name: str, data: Any) -> None:
+    """A state saved after any byte and resumed elsewhere goes on as if nothing had happened."""
+    stream = load_sample(name).data
+    cut = data.draw(st.integers(0, len(stream)))
+    saved = reducer.Reducer()
+    saved.feed(stream[:cut])
+    resumed = reducer.Reducer.resume(saved.save())
+    resumed.feed(stream[cut:])
+    resumed.close()
+
+    assert resumed.results == reducer.reduce_all(stream)
+
+
+def test_mutants() -> None:
+    """Mutated streams end in a result, the same for every split, and in no internal error."""
+    pool = seeds()
+    faults = [found for number in range(1500) if (found := fault(mutant(number, pool), number))]
+
+    assert faults == []
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes(data: bytes) -> None:
+    """Bytes that are no stream at all end in a result."""
+    result = reducer.reduce(data)
+
+    assert result.status in ("empty", "truncated", "complete", "failed")
+    assert result == reducer.reduce(data[i : i + 1] for i in range(len(data)))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["choices", "delta", "content", "tool_calls", "index", "id", "function", "arguments", "type", "response", "item",
+         "output", "error", "usage", "message", "role", "finish_reason", "text", "candidates", "parts"]), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.lists(json_values, max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_any_json(values: list[Any]) -> None:
+    """Events of any JSON, with the field names of real ones, end in a result without an internal error."""
+    data = b"".join(b"data: " + json.dumps(value).encode() + b"\n\n" for value in values)
+    results = reducer.reduce_all(data)
+
+    assert not [p for r in results for p in r.problems if p.code == "internal_error"]
+    for result in results:
+        json.loads(result.json())
+        _ = result.body
