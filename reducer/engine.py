@@ -175,7 +175,7 @@ class Reducer(Generic[BodyT]):
         now = self._clock() if self._clock is not None and data else None
         if self._resumed and data:
             self._resumed = False
-            if _FRESH.match(data):
+            if self._framer.inside and _FRESH.match(data):
                 self._drop_tail()
         frames = self._framer.feed(data)
         if self._framer.notes:

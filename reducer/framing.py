@@ -221,6 +221,11 @@ class Framer(Saved):
             self.torn = (self._data_at, b"event: " + self._name.encode())
         return self._take()
 
+    @property
+    def inside(self) -> bool:
+        """Whether the bytes so far end inside a line or a value."""
+        return bool(self._tail) or self._nesting is not None
+
     def _take(self) -> list[Frame]:
         frames = self._frames
         self._frames = []

@@ -13,6 +13,8 @@ DIALECTS = {
     "openai.chat": "openai_chat",
     "openai.responses": "openai_responses",
     "anthropic.messages": "anthropic_messages",
+    "gemini.generate": "gemini_generate",
+    "openai.completions": "openai_completions",
 }
 
 _loaded: dict[str, Dialect] = {}

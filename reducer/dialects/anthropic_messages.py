@@ -32,6 +32,7 @@ from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._wire import Wire, from_dict
+from reducer.saving import Saved
 from reducer.typed import Body
 
 # -- wire events ---------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ class Message(Body, frozen=True):
 # -- state ---------------------------------------------------------------------------------------
 
 
-class _Block:
+class _Block(Saved):
     """One content block in the making."""
 
     __slots__ = ("fields", "input", "started", "texts")
@@ -476,9 +477,11 @@ def add_compaction(state: MessageState, block: _Block, delta: Delta) -> None:
             continue
         if type(value) is str:
             block.text(key).append(value)
-        elif value is not None or key not in block.fields:
+        elif value is not None:
             block.fields[key] = value
             block.texts.pop(key, None)
+        elif key not in block.texts:
+            block.fields.setdefault(key, None)
 
 
 def add_undeclared(state: MessageState, block: _Block, delta: Delta) -> None:
@@ -604,4 +607,5 @@ DIALECT = Dialect(
     finished=lambda state: state.done,
     has_content=lambda state: state.whole is not None or any(block.has_content() for block in state.blocks.values()),
     find_error=find_error,
+    handlers=HANDLERS,
 )

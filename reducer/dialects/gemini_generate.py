@@ -34,8 +34,10 @@ from reducer.dialects import _errors
 from reducer.dialects._dialect import Dialect, LimitReached, Options, State
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
+from reducer.dialects._repairs import Watch
 from reducer.dialects._wire import Wire, from_dict
 from reducer.result import Limits, ProviderError
+from reducer.saving import Saved
 from reducer.typed import Body, copied
 
 # -- wire events ---------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ class Chunk(Wire, rename="camel"):
     prompt_feedback: dict[str, Any] | None = None
 
 
-class Wrapped(Wire, rename="camel"):
+class Wrapped(Wire, rename="camel", kw_only=True):
     response: Chunk
     trace_id: Any = None
 
@@ -221,35 +223,27 @@ class GenerateContentResponse(Body, frozen=True, rename="camel"):
 
 # -- state ---------------------------------------------------------------------------------------
 
-# Decision 11: shorter deltas repeat what came before by chance.
-_CUMULATIVE = 16
 
-
-class _Text:
+class _Text(Saved):
     """A text part: its text in the making, and what it carries."""
 
-    __slots__ = ("signature", "size", "suspect", "text", "thought")
+    __slots__ = ("signature", "text", "thought", "watch")
 
-    def __init__(self, text: str, thought: Any, signature: Any) -> None:
-        self.text = Fragments(text)
-        self.size = len(text)
+    def __init__(self, state: GeminiState, thought: Any, signature: Any) -> None:
+        self.text = Fragments()
         self.thought = thought
         self.signature = signature
-        self.suspect = False  # it seems to be sent cumulatively, which is reported once
+        self.watch: Watch | None = Watch("cumulative" in state.options.repairs)
 
-    def add(self, state: GeminiState, text: str) -> None:
-        # As long as all that came before: rare enough that comparing stays linear (C1, G4).
-        if len(text) >= max(_CUMULATIVE, self.size) and text.startswith(str(self.text)):
-            if "cumulative" in state.options.repairs:
-                state.report("repaired", text[:200], "cumulative")
-                self.text = Fragments(text)
-                self.size = len(text)
-                return
-            if self.size >= _CUMULATIVE and not self.suspect:
-                self.suspect = True
-                state.report("looks_cumulative", text[:200], "joined; the repair cumulative would replace")
+    def add(self, text: str) -> None:
+        watch = self.watch
+        if watch is not None and text:
+            # Some thinking models send the whole text each time (C1, G4).
+            if not watch.goes_on(text):
+                self.watch = None
+            elif watch.replaces(text, self.text):
+                self.text = Fragments()
         self.text.append(text)
-        self.size += len(text)
 
     def build(self) -> dict[str, Any]:
         body: dict[str, Any] = {"text": str(self.text)}
@@ -260,7 +254,7 @@ class _Text:
         return body
 
 
-class _Call:
+class _Call(Saved):
     """A function call that came in pieces."""
 
     __slots__ = ("args", "extra", "id", "name", "part")
@@ -300,11 +294,11 @@ class _Call:
 _CALL_KEYS = ("id", "name", "args", "partialArgs", "willContinue")
 
 
-class _Candidate:
+class _Candidate(Saved):
     """One candidate in the making."""
 
     __slots__ = (
-        "calls", "citations", "cited", "content", "finish", "finishes", "index", "last", "logprobs", "open", "parts",
+        "calls", "citations", "cited", "content", "finish", "index", "last", "logprobs", "open", "parts",
         "role",
     )  # fmt: skip
 
@@ -316,7 +310,6 @@ class _Candidate:
         self.open: list[_Call] = []  # calls that will continue, in order of appearance
         self.content: dict[str, Any] | None = None  # a content was there; its unknown keys
         self.finish: str | None = None
-        self.finishes: set[str] = set()
         self.citations: dict[str, Any] | None = None
         self.cited: set[Any] = set()
         self.logprobs: dict[str, Any] | None = None
@@ -326,19 +319,17 @@ class _Candidate:
 class GeminiState(State):
     """A generated answer in the making."""
 
-    __slots__ = ("candidates", "feedback", "id", "ids", "last", "model", "models", "unfinished", "usage")
+    __slots__ = ("candidates", "feedback", "id", "last", "model", "reported", "usage")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["OPEN"])
         self.id: str | None = None
-        self.ids: set[str] = set()
         self.model: str | None = None
-        self.models: set[str] = set()
+        self.reported: set[str] = set()  # codes that are reported once
         self.usage: dict[str, Any] | None = None
         self.feedback: dict[str, Any] | None = None
         self.last: dict[str, Any] = {}
         self.candidates: dict[int, _Candidate] = {}
-        self.unfinished = 0  # candidates that have no finish reason yet
 
 
 # -- handlers ------------------------------------------------------------------------------------
@@ -353,14 +344,10 @@ def on_chunk(state: GeminiState, chunk: Chunk) -> None:
         state.usage = {} if state.usage is None else state.usage
         take_last(state.usage, chunk.usage_metadata)
     if chunk.response_id != state.id and chunk.response_id:
-        if state.ids and chunk.response_id not in state.ids:
-            state.report("id_differs", [state.id, chunk.response_id], chunk.response_id)
-        state.ids.add(chunk.response_id)
+        _report_change(state, "id_differs", state.id, chunk.response_id)
         state.id = chunk.response_id
     if chunk.model_version != state.model and chunk.model_version:
-        if state.models and chunk.model_version not in state.models:
-            state.report("model_differs", [state.model, chunk.model_version], chunk.model_version)
-        state.models.add(chunk.model_version)
+        _report_change(state, "model_differs", state.model, chunk.model_version)
         state.model = chunk.model_version
     if chunk.prompt_feedback is not None:
         state.feedback = chunk.prompt_feedback
@@ -377,13 +364,14 @@ def _add_candidate(state: GeminiState, wire: WireCandidate) -> None:
     candidate = state.candidates.get(index)
     if candidate is None:
         candidate = state.candidates[index] = _Candidate()
-        state.unfinished += 1
     if wire.index == index:
         candidate.index = index
     if wire.content is not None:
         _add_content(state, candidate, wire.content)
     if wire.finish_reason:
-        _take_finish(state, candidate, wire.finish_reason)
+        if wire.finish_reason != candidate.finish:
+            _report_change(state, "finish_reason_differs", candidate.finish, wire.finish_reason)
+            candidate.finish = wire.finish_reason
     if wire.safety_ratings is not None:
         candidate.last["safetyRatings"] = wire.safety_ratings
     if wire.grounding_metadata is not None:
@@ -405,18 +393,14 @@ def _index(wire: WireCandidate) -> int:
 
 def take_last(into: dict[str, Any], new: dict[str, Any], without: Iterable[str] = ()) -> None:
     """Take every value that is not null, whole."""
-    for key, value in new.items():
-        if value is not None and key not in without:
-            into[key] = value
+    into |= {key: value for key, value in new.items() if value is not None and key not in without}
 
 
-def _take_finish(state: GeminiState, candidate: _Candidate, finish: str) -> None:
-    if not candidate.finishes:
-        state.unfinished -= 1
-    elif finish not in candidate.finishes:
-        state.report("finish_reason_differs", [candidate.finish, finish], finish)
-    candidate.finishes.add(finish)
-    candidate.finish = finish
+def _report_change(state: GeminiState, code: str, old: str | None, new: str) -> None:
+    """The last wins; a stream that changes with every chunk says so once."""
+    if old is not None and code not in state.reported:
+        state.reported.add(code)
+        state.report(code, [old, new], new)
 
 
 def _add_citations(candidate: _Candidate, metadata: dict[str, Any]) -> None:
@@ -491,11 +475,13 @@ def _add_text(state: GeminiState, candidate: _Candidate, text: str, part: dict[s
         return  # an empty unsigned text is no part
     last = candidate.parts[-1] if candidate.parts else None
     if not isinstance(last, _Text) or last.signature or bool(last.thought) != bool(thought) or (text and signature):
-        candidate.parts.append(_Text(text, thought, signature))
+        last = _Text(state, thought, signature)
+        last.add(text)
+        candidate.parts.append(last)
     elif signature:
         last.signature = signature  # G1: it signs the text before it
     else:
-        last.add(state, text)
+        last.add(text)
 
 
 def _add_call(state: GeminiState, candidate: _Candidate, part: dict[str, Any]) -> None:
@@ -625,7 +611,7 @@ def _value_of(entry: dict[str, Any]) -> Any:
 
 
 def _walk(root: dict[str, Any], path: list[str | int]) -> Any:
-    """Return the object or list that holds the last key, making what is missing; ``None`` if something is in the way."""
+    """Return the object or list that holds the last key, making what is missing; ``None`` if it does not fit."""
     node: Any = root
     if type(path[0]) is int:
         return None
@@ -667,6 +653,8 @@ def joined(value: Any) -> Any:
 
 def _check_growth(state: GeminiState, candidates: list[WireCandidate]) -> None:
     limits = state.options.limits
+    if len(candidates) == 1 and _is_steady(state, candidates[0]):
+        return
     new = {_index(wire) for wire in candidates} - state.candidates.keys()
     if len(state.candidates) + len(new) > limits.max_choices:
         raise LimitReached("choices", len(state.candidates) + len(new))
@@ -674,14 +662,20 @@ def _check_growth(state: GeminiState, candidates: list[WireCandidate]) -> None:
     for wire in candidates:
         parts = wire.content.parts if wire.content is not None else None
         if parts:
-            candidate = state.candidates.get(_index(wire)) or _Candidate()
-            # The steady state: one part that is no call.
-            if len(parts) == 1 and "functionCall" not in parts[0] and len(candidate.parts) < limits.max_items:
-                added += 1
-            else:
-                added += _check_parts(limits, candidate, parts)
+            added += _check_parts(limits, state.candidates.get(_index(wire)) or _Candidate(), parts)
     if added > limits.max_new_slots:
         raise LimitReached("new_slots", added)
+
+
+def _is_steady(state: GeminiState, wire: WireCandidate) -> bool:
+    """Whether this is what most chunks are: at most one part, no call, for a candidate that has room."""
+    candidate = state.candidates.get(wire.index or 0)
+    parts = wire.content.parts if wire.content is not None else None
+    if candidate is None or not parts:
+        return candidate is not None
+    part = parts[0]
+    room = len(candidate.parts) < state.options.limits.max_items
+    return room and len(parts) == 1 and type(part) is dict and "functionCall" not in part
 
 
 def _check_parts(limits: Limits, candidate: _Candidate, parts: list[Any]) -> int:
@@ -746,15 +740,16 @@ def build(state: GeminiState, report: Report) -> dict[str, Any] | None:
     body: dict[str, Any] = {}
     if state.candidates:
         body["candidates"] = [_build_candidate(candidate, report) for _, candidate in sorted(state.candidates.items())]
-    for key, value in (
-        ("promptFeedback", state.feedback),
-        ("usageMetadata", state.usage),
-        ("modelVersion", state.model),
-        ("responseId", state.id),
-    ):
-        if value is not None:
-            body[key] = value
-    return body | state.last
+        if finished(state) and state.error is None:
+            _report_repairs(state, report)
+    named = {
+        "promptFeedback": state.feedback,
+        "usageMetadata": state.usage,
+        "modelVersion": state.model,
+        "responseId": state.id,
+    }
+    take_last(body, named | state.last)
+    return body
 
 
 def _build_candidate(candidate: _Candidate, report: Report) -> dict[str, Any]:
@@ -763,15 +758,14 @@ def _build_candidate(candidate: _Candidate, report: Report) -> dict[str, Any]:
         body["content"] = _build_content(candidate)
     for call in candidate.open:
         report("call_not_closed", {"id": call.id, "name": call.name}, "the arguments so far")
-    for key, value in (
-        ("finishReason", candidate.finish),
-        ("index", candidate.index),
-        ("citationMetadata", candidate.citations),
-        ("logprobsResult", candidate.logprobs),
-    ):
-        if value is not None:
-            body[key] = value
-    return body | candidate.last
+    named = {
+        "finishReason": candidate.finish,
+        "index": candidate.index,
+        "citationMetadata": candidate.citations,
+        "logprobsResult": candidate.logprobs,
+    }
+    take_last(body, named | candidate.last)
+    return body
 
 
 def _build_content(candidate: _Candidate) -> dict[str, Any]:
@@ -783,6 +777,15 @@ def _build_content(candidate: _Candidate) -> dict[str, Any]:
     return body | (candidate.content or {})
 
 
+def _report_repairs(state: GeminiState, report: Report) -> None:
+    for candidate in state.candidates.values():
+        for part in candidate.parts:
+            watch = part.watch if isinstance(part, _Text) else None
+            verdict = watch.verdict("text") if watch is not None else None
+            if verdict is not None:
+                report(*verdict)
+
+
 _KEYS = ("candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId")
 
 
@@ -792,7 +795,7 @@ def recognise(obj: dict[str, Any]) -> bool:
 
 
 def finished(state: GeminiState) -> bool:
-    if state.candidates and not state.unfinished:
+    if state.candidates and all(candidate.finish is not None for candidate in state.candidates.values()):
         return True
     return state.feedback is not None and bool(state.feedback.get("blockReason"))
 
@@ -816,4 +819,5 @@ DIALECT = Dialect(
     finished=finished,
     has_content=lambda state: any(candidate.parts for candidate in state.candidates.values()),
     find_error=find_error,
+    handlers=HANDLERS,
 )

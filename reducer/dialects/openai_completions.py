@@ -1,0 +1,401 @@
+"""``openai.completions``: legacy text completions, OpenAI's, and those of vLLM, Azure and text-generation-inference.
+
+Theory of operation
+-------------------
+There is one event type, the chunk. A chunk names choices by ``index``, and a choice's ``text`` adds to its text;
+with ``echo`` the prompt comes first, as text like any other. Every choice that appeared ends with a finish reason,
+and the stream with ``[DONE]``; either is terminal evidence, and folding goes on after it, because usage comes
+late. Phases: ``FIRST`` (before the first chunk), ``OPEN``, ``OVER`` (after ``[DONE]``), ``WHOLE`` (the first event
+was a body sent whole, and nothing has come since). A chunk looks like a body: it is taken for one if it is the
+first, finishes all its choices and has the usage, which a stream sends last.
+
+Who wins: of ``id`` the first non-empty, of ``model`` and ``finish_reason`` the last, of ``usage`` the last whole one.
+The lists of ``logprobs`` add up; a ``text_offset`` that some vLLM versions count from the chunk's begin stays as it
+came (C43). ``token_ids`` add up too, everything else is the last. There are no roles, so a second response in one
+capture is not told apart; another ``id`` is reported.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from reducer.decoding import Report
+from reducer.dialects._dialect import Dialect, LimitReached, Options, State
+from reducer.dialects._errors import find_error, normalise
+from reducer.dialects._extras import merge
+from reducer.dialects._fragments import Fragments
+from reducer.dialects._repairs import Watch, loses_usage, merge_usage
+from reducer.dialects._wire import Wire, from_dict
+from reducer.saving import Saved
+from reducer.typed import Body
+
+# -- wire events ---------------------------------------------------------------------------------
+
+
+class WireChoice(Wire):
+    index: int | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | float | UnsetType | None = UNSET
+    content_filter_results: dict[str, Any] | None = None
+    stop_reason: Any = None
+    matched_stop: Any = None
+    token_ids: list[Any] | None = None
+    prompt_token_ids: list[Any] | None = None
+    prompt_logprobs: Any = None
+
+
+class Chunk(Wire):
+    type: ClassVar[str] = "chunk"
+
+    id: str | None = None
+    object: Any = None
+    created: int | float | str | None = None
+    model: str | None = None
+    choices: list[WireChoice] | None = None
+    usage: dict[str, Any] | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    error: None = None  # an error takes the cold path, where the engine looks for it in all its shapes
+    provider: str | None = None
+    prompt_filter_results: list[Any] | None = None
+    metadata: Any = None
+    obfuscation: Any = None
+    p: Any = None
+    sequence_number: Any = None
+
+
+# -- final object --------------------------------------------------------------------------------
+
+
+class Logprobs(Body, frozen=True):
+    """Log probabilities, one entry a token in each list."""
+
+    tokens: list[str] = field(default_factory=list)
+    token_logprobs: list[float | None] = field(default_factory=list)
+    top_logprobs: list[dict[str, float] | None] = field(default_factory=list)
+    text_offset: list[int] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class CompletionChoice(Body, frozen=True):
+    """One of the answers asked for with ``n``."""
+
+    index: int | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Usage(Body, frozen=True):
+    """Token counts as the provider reported them."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: dict[str, Any] | None = None
+    completion_tokens_details: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Completion(Body, frozen=True):
+    """What a Completions call without streaming returns."""
+
+    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types", "Completion")}
+
+    id: str | None = None
+    object: str | None = None
+    created: int | float | str | None = None
+    model: str | None = None
+    choices: list[CompletionChoice] = field(default_factory=list)
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+# -- state ---------------------------------------------------------------------------------------
+
+_MAX_IDS = 1024  # different ids, or models, that a state remembers
+
+
+class _Choice(Saved):
+    """One choice in the making."""
+
+    __slots__ = ("extra", "finish", "logprobs", "text", "token_ids", "watch")
+
+    def __init__(self, state: CompletionState) -> None:
+        self.text = Fragments()
+        self.watch: Watch | None = Watch("cumulative" in state.options.repairs)
+        self.finish: str | None = None
+        self.logprobs: Any = UNSET
+        self.token_ids: list[Any] | None = None
+        self.extra: dict[str, Any] = {}
+
+
+class CompletionState(State):
+    """A text completion in the making."""
+
+    __slots__ = ("choices", "created", "extra", "id", "ids", "last", "model", "models", "usage")
+
+    def __init__(self, options: Options, report: Report) -> None:
+        super().__init__(options, report, HANDLERS["FIRST"])
+        self.id: str | None = None
+        self.ids: set[str] = set()
+        self.created: Any = None
+        self.model: str | None = None
+        self.models: set[str] = set()
+        self.usage: dict[str, Any] | None = None
+        self.last: dict[str, Any] = {}  # keys of which the last value counts, whole
+        self.extra: dict[str, Any] = {}  # keys that nobody declared
+        self.choices: dict[int, _Choice] = {}
+
+
+# -- handlers ------------------------------------------------------------------------------------
+
+
+def on_first_chunk(state: CompletionState, chunk: Chunk) -> None:
+    """The first chunk; the next phase depends on whether it was a body sent whole."""
+    on_chunk(state, chunk)
+    state.row = HANDLERS["OPEN" if state.whole is None else "WHOLE"]
+
+
+def on_chunk_after_whole(state: CompletionState, chunk: Chunk) -> None:
+    """More came after a body sent whole: it was a chunk like others."""
+    on_chunk(state, chunk)
+    state.whole = None
+    state.row = HANDLERS["OPEN"]
+
+
+def on_done(state: CompletionState, _: None) -> None:
+    state.done = True
+    state.row = HANDLERS["OVER" if state.whole is None else "WHOLE"]
+
+
+def on_chunk(state: CompletionState, chunk: Chunk) -> None:
+    choices = chunk.choices
+    if choices and (len(choices) > 1 or choices[0].index not in state.choices):
+        _check_growth(state, choices)
+    state.begun = True
+    if chunk.id != state.id and chunk.id:
+        _take_id(state, chunk.id)
+    if chunk.model != state.model and chunk.model:
+        if state.model is not None and chunk.model not in state.models:
+            state.report("model_differs", [state.model, chunk.model], chunk.model)
+        if len(state.models) < _MAX_IDS:
+            state.models.add(chunk.model)
+        state.model = chunk.model
+    if not state.created and chunk.created is not None:
+        state.created = chunk.created
+    if chunk.usage:
+        _take_usage(state, chunk.usage)
+    if chunk.system_fingerprint:
+        state.last["system_fingerprint"] = chunk.system_fingerprint
+    if chunk.service_tier:
+        state.last["service_tier"] = chunk.service_tier
+    if chunk.provider is not None:
+        state.last["provider"] = chunk.provider
+    if chunk.prompt_filter_results is not None:
+        state.last["prompt_filter_results"] = chunk.prompt_filter_results
+    if chunk.metadata is not None:
+        state.last["metadata"] = chunk.metadata
+    if chunk.extra:
+        merge(state.extra, chunk.extra)
+    for choice in choices or ():
+        _add_choice(state, choice)
+
+
+def _take_id(state: CompletionState, ident: str) -> None:
+    if ident.endswith("-keepalive"):
+        return  # counts as empty (C14)
+    if state.id is None:
+        state.id = ident
+    elif len(state.ids) == 1 and ident not in state.ids:
+        state.report("id_differs", [state.id, ident], state.id)  # once is enough
+    if len(state.ids) < _MAX_IDS:
+        state.ids.add(ident)
+
+
+def _take_usage(state: CompletionState, usage: dict[str, Any]) -> None:
+    """The last one, whole; field by field only where the repair is on (C27)."""
+    before, by_field = state.usage, "usage_fields" in state.options.repairs
+    state.usage = usage if before is None or not by_field else merge_usage(before, usage)
+    if before is not None and loses_usage(before, usage):
+        if by_field:
+            state.report("repaired", {"usage": usage}, "usage_fields")
+        else:
+            state.report("repairable", {"usage": before}, "the last usage; the repair is usage_fields")
+
+
+def _index(choice: WireChoice) -> int:
+    index = choice.index
+    return index if index is not None and index >= 0 else 0
+
+
+def _check_growth(state: CompletionState, choices: list[WireChoice]) -> None:
+    """Refuse a chunk that would open too much, before anything of it is taken."""
+    limits = state.options.limits
+    new = {_index(choice) for choice in choices} - state.choices.keys()
+    if len(new) > limits.max_new_slots:
+        raise LimitReached("new_slots", len(new))
+    if len(state.choices) + len(new) > limits.max_choices:
+        raise LimitReached("choices", len(state.choices) + len(new))
+
+
+def _add_choice(state: CompletionState, wire: WireChoice) -> None:
+    choice = state.choices.get(wire.index)  # type: ignore[arg-type]
+    if choice is None:
+        choice = state.choices.get(_index(wire))
+        if choice is None:
+            choice = state.choices[_index(wire)] = _Choice(state)
+    if wire.text:
+        _add_text(choice, wire.text)
+    if wire.finish_reason and wire.finish_reason != choice.finish:
+        if choice.finish is not None:
+            state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
+        choice.finish = wire.finish_reason
+    if wire.logprobs is not UNSET:
+        _add_logprobs(choice, wire.logprobs)
+    if wire.content_filter_results is not None:
+        merge(choice.extra, {"content_filter_results": wire.content_filter_results})
+    if wire.stop_reason is not None:
+        choice.extra["stop_reason"] = wire.stop_reason
+    if wire.matched_stop is not None:
+        choice.extra["matched_stop"] = wire.matched_stop
+    if wire.token_ids is not None:
+        if choice.token_ids is None:
+            choice.token_ids = []
+        choice.token_ids.extend(wire.token_ids)
+    if wire.prompt_token_ids is not None:
+        choice.extra["prompt_token_ids"] = wire.prompt_token_ids
+    if wire.prompt_logprobs is not None:
+        choice.extra["prompt_logprobs"] = wire.prompt_logprobs
+    if wire.extra:
+        merge(choice.extra, wire.extra)
+        if wire.extra.get("error") and state.error is None:
+            state.error = normalise(wire.extra["error"], wire.extra["error"])
+
+
+def _add_text(choice: _Choice, piece: str) -> None:
+    watch = choice.watch
+    if watch is not None:
+        if not watch.goes_on(piece):
+            choice.watch = None
+        elif watch.replaces(piece, choice.text):
+            choice.text = Fragments()  # C1: the whole text so far, and more
+    choice.text.append(piece)
+
+
+def _add_logprobs(choice: _Choice, value: Any) -> None:
+    """Lists extend, other values take the last; null until an object, and a null list stays null (decision 9)."""
+    if type(value) is not dict:
+        if value is not None or choice.logprobs is UNSET:
+            choice.logprobs = value
+        return
+    if type(choice.logprobs) is not dict:
+        choice.logprobs = {}
+    for key, entry in value.items():
+        if type(entry) is list and type(choice.logprobs.get(key)) is list:
+            choice.logprobs[key].extend(entry)
+        elif entry is not None or key not in choice.logprobs:
+            choice.logprobs[key] = list(entry) if type(entry) is list else entry
+
+
+# -- table ---------------------------------------------------------------------------------------
+
+HANDLERS: dict[str, dict[str, Any]] = {
+    "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, "[DONE]": on_done},
+    "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
+    "OVER": {"chunk": on_chunk},
+}
+
+
+# -- body ----------------------------------------------------------------------------------------
+
+
+def build(state: CompletionState, report: Report) -> dict[str, Any] | None:
+    """The body so far; ``None`` before anything but an error came."""
+    if state.whole is not None:
+        return state.whole
+    if not state.begun:
+        return None
+    body: dict[str, Any] = {}
+    if state.id is not None:
+        body["id"] = state.id
+    body["object"] = "text_completion"
+    created = state.created
+    if created is not None:
+        body["created"] = int(created) if type(created) is float and created.is_integer() else created
+    if state.model is not None:
+        body["model"] = state.model
+    at_end = report if finished(state) and state.error is None else None
+    body["choices"] = [_build_choice(index, choice, at_end) for index, choice in sorted(state.choices.items())]
+    if state.usage is not None:
+        body["usage"] = state.usage
+    body |= state.last
+    for key, value in state.extra.items():
+        if value is not None:
+            body.setdefault(key, value)
+    return body
+
+
+def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"index": index, "text": str(choice.text), "finish_reason": choice.finish}
+    if report is not None:
+        if choice.finish is None:
+            report("no_finish_reason", {"index": index}, None)
+        verdict = choice.watch.verdict("text") if choice.watch is not None else None
+        if verdict is not None:
+            report(*verdict)
+    if choice.logprobs is not UNSET:
+        body["logprobs"] = choice.logprobs
+    if choice.token_ids is not None:
+        body["token_ids"] = choice.token_ids
+    for key, value in choice.extra.items():
+        if value is not None:
+            body.setdefault(key, value)
+    return body
+
+
+def recognise(obj: dict[str, Any]) -> bool:
+    kind = obj.get("object")
+    if type(kind) is str and kind.startswith(("text_completion", "chat.completion")):
+        return kind.startswith("text_completion")
+    choices = obj.get("choices")
+    if type(choices) is not list:
+        return False
+    return any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
+
+
+def is_body(obj: dict[str, Any]) -> bool:
+    choices = obj.get("choices")
+    if type(choices) is not list or not choices or not obj.get("usage"):
+        return False
+    return all(type(c) is dict and type(c.get("text")) is str and c.get("finish_reason") for c in choices)
+
+
+def finished(state: CompletionState) -> bool:
+    return state.done or (bool(state.choices) and all(choice.finish is not None for choice in state.choices.values()))
+
+
+# -- dialect -------------------------------------------------------------------------------------
+
+DIALECT = Dialect(
+    name="openai.completions",
+    final=Completion,
+    decode=msgspec.json.Decoder(Chunk).decode,
+    revive=lambda obj, report: from_dict(Chunk, obj, report),
+    recognise=recognise,
+    is_body=is_body,
+    carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),
+    state=CompletionState,
+    build=build,
+    finished=finished,
+    has_content=lambda state: any(choice.text for choice in state.choices.values()),
+    find_error=find_error,
+    handlers=HANDLERS,
+)
