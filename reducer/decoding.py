@@ -102,3 +102,19 @@ def _forgiving(payload: bytes, report: Report) -> Any:
     for code, (seen, chosen) in noted.items():
         report(code, seen, chosen)
     return value
+
+
+def join_surrogates(value: Any, report: Report) -> Any:
+    """Join the halves of surrogate pairs; a half alone becomes U+FFFD, and is reported (S21)."""
+    if type(value) is str:
+        if not any("\ud800" <= char <= "\udfff" for char in value):
+            return value
+        joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if joined.count("\ufffd") > value.count("\ufffd"):
+            report("lone_surrogate", value.encode("ascii", "backslashreplace")[:200], "replaced by U+FFFD")
+        return joined
+    if type(value) is dict:
+        return {join_surrogates(key, report): join_surrogates(entry, report) for key, entry in value.items()}
+    if type(value) is list:
+        return [join_surrogates(entry, report) for entry in value]
+    return value

@@ -26,7 +26,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
 
-from reducer.decoding import NotJson, TooDeep, decode
+from reducer.decoding import NotJson, TooDeep, decode, join_surrogates
 from reducer.dialects import detect, load
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
@@ -40,7 +40,10 @@ from reducer.typed import copied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from reducer.dialects.anthropic_messages import Message
+    from reducer.dialects.gemini_generate import GenerateContentResponse
     from reducer.dialects.openai_chat import ChatCompletion
+    from reducer.dialects.openai_completions import Completion
     from reducer.dialects.openai_responses import Response
 
 BodyT = TypeVar("BodyT")
@@ -113,6 +116,21 @@ class Reducer(Generic[BodyT]):
     @overload
     def __init__(
         self: Reducer[Response], dialect: Literal["openai.responses"], *, strict: bool = ..., limits: Limits = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: Reducer[Message], dialect: Literal["anthropic.messages"], *, strict: bool = ..., limits: Limits = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: Reducer[GenerateContentResponse], dialect: Literal["gemini.generate"], *, strict: bool = ..., limits: Limits = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: Reducer[Completion], dialect: Literal["openai.completions"], *, strict: bool = ..., limits: Limits = ...,
         clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
     ) -> None: ...  # fmt: skip
     @overload
@@ -523,7 +541,7 @@ class Reducer(Generic[BodyT]):
     def _object(self, obj: dict[str, Any], name: str | None, payload: bytes) -> None:
         if not obj or (obj.keys() <= _HEARTBEAT_KEYS and str(obj.get("type")) in _HEARTBEATS):
             return
-        if name is not None and "type" not in obj and "." in name:
+        if name is not None and "type" not in obj and detect(obj) is None and detect({"type": name}) is not None:
             obj = {"type": name, **obj}  # S13: the name stands in for the type
         stream_id = obj.get("stream_id")
         if type(stream_id) is str and stream_id:
@@ -687,7 +705,7 @@ class Reducer(Generic[BodyT]):
                 if not final:
                     body = copied(body)
                 if stream.surrogates:
-                    body = _joined_surrogates(body, report)
+                    body = join_surrogates(body, report)
         status: Status
         if error is not None:
             status = "failed"
@@ -749,19 +767,3 @@ def _payload_bytes(payload: Any) -> bytes:
         return json.dumps(msgspec.to_builtins(payload)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"no payload: {type(payload).__name__} ({error})") from None
-
-
-def _joined_surrogates(value: Any, report: Callable[[str, Any, Any], None]) -> Any:
-    """Join the halves of surrogate pairs; a half alone becomes U+FFFD, and is reported (S21)."""
-    if type(value) is str:
-        if not any("\ud800" <= char <= "\udfff" for char in value):
-            return value
-        joined = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        if joined.count("\ufffd") > value.count("\ufffd"):
-            report("lone_surrogate", value.encode("ascii", "backslashreplace")[:_SHOWN], "replaced by U+FFFD")
-        return joined
-    if type(value) is dict:
-        return {_joined_surrogates(key, report): _joined_surrogates(entry, report) for key, entry in value.items()}
-    if type(value) is list:
-        return [_joined_surrogates(entry, report) for entry in value]
-    return value

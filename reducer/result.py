@@ -144,6 +144,14 @@ class Result(Generic[BodyT]):
         """
         return self._to_sdk("openai")
 
+    def to_anthropic(self) -> Any:
+        """Return the body as the type of the anthropic package; otherwise as `to_openai`."""
+        return self._to_sdk("anthropic")
+
+    def to_gemini(self) -> Any:
+        """Return the body as the type of the google-genai package; otherwise as `to_openai`."""
+        return self._to_sdk("google")
+
     def _to_sdk(self, package: str) -> Any:
         if self._wire is None:
             return None
@@ -162,7 +170,9 @@ class Result(Generic[BodyT]):
                 return model.model_validate(self.to_dict())
             except ValueError:
                 pass  # a provider's value outside the SDK's closed sets, `eos` say
-        return model.construct(**(self.to_dict() or {}))
+        # openai's and anthropic's own `construct` builds the inner models too, pydantic's does not.
+        construct = getattr(model, "construct" if package != "google" else "model_construct")
+        return construct(**(self.to_dict() or {}))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Result is immutable: {name}")

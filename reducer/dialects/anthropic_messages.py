@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from reducer.decoding import NotJson, Report, TooDeep, decode
+from reducer.decoding import NotJson, Report, TooDeep, decode, join_surrogates
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
 from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
@@ -195,9 +195,8 @@ def _parsed(text: str, index: int, given: Any, report: Report, max_depth: int) -
         joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         data = joined.encode("utf-8", "surrogatepass")
     try:
-        value = decode(data, report, max_depth)
-        msgspec.json.encode(value)  # a lone surrogate that was escaped shows only here
-    except (NotJson, TooDeep, UnicodeEncodeError):
+        value = join_surrogates(decode(data, report, max_depth), report) if b"\\ud" in data else decode(data, report, max_depth)
+    except (NotJson, TooDeep):
         report("input_not_json", text, {"index": index, "input": given})
         return given
     if given and given != value:
@@ -208,7 +207,7 @@ def _parsed(text: str, index: int, given: Any, report: Report, max_depth: int) -
 class MessageState(State):
     """A message in the making."""
 
-    __slots__ = ("blocks", "fields", "id", "message", "noted", "usage")
+    __slots__ = ("blocks", "fields", "id", "message", "newest", "noted", "usage")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
@@ -217,6 +216,7 @@ class MessageState(State):
         self.fields: dict[str, Any] = {}  # what lies over the base
         self.usage: dict[str, Any] = {}  # what lies over the base's usage
         self.blocks: dict[int, _Block] = {}
+        self.newest = -1  # the highest index
         self.noted: set[str | None] = set()  # what is reported once
 
 
@@ -396,8 +396,7 @@ def _placed(state: MessageState, index: int | None, *, new: bool) -> int:
     """Return the index, or the likely one where there is none: the next for a start, else the newest."""
     if index is not None and index >= 0:
         return index
-    newest = max(state.blocks, default=-1)
-    guess = newest + 1 if new else max(newest, 0)
+    guess = state.newest + 1 if new else max(state.newest, 0)
     if "index" not in state.noted:
         state.noted.add("index")
         state.report("no_index", index, guess)
@@ -407,7 +406,7 @@ def _placed(state: MessageState, index: int | None, *, new: bool) -> int:
 def _check_growth(state: MessageState, indices: set[int]) -> None:
     """Refuse an event that would open too much, before anything of it is taken."""
     limits = state.options.limits
-    new = len(indices - state.blocks.keys())
+    new = sum(index not in state.blocks for index in indices)
     if new > limits.max_new_slots:
         raise LimitReached("new_slots", new)
     if new and len(state.blocks) + new > limits.max_items:
@@ -417,10 +416,15 @@ def _check_growth(state: MessageState, indices: set[int]) -> None:
 def _start_block(state: MessageState, index: int, start: dict[str, Any]) -> None:
     block = state.blocks.get(index)
     if block is None:
-        state.blocks[index] = _Block(start, started=True)
+        _add_block(state, index, _Block(start, started=True))
     elif block.touched() or block.fields != start:
         state.report("block_restarted", {"index": index, "content_block": start}, "the keys that were missing")
         block.start_again(start)
+
+
+def _add_block(state: MessageState, index: int, block: _Block) -> None:
+    state.blocks[index] = block
+    state.newest = max(state.newest, index)
 
 
 def _block_of_delta(state: MessageState, index: int | None, delta: Delta) -> _Block:
@@ -430,7 +434,8 @@ def _block_of_delta(state: MessageState, index: int | None, delta: Delta) -> _Bl
     if block is None:
         _check_growth(state, {place})
         kind = _KINDS.get(delta.type) or (delta.type or "").removesuffix("_delta")
-        block = state.blocks[place] = _Block({"type": kind} if kind else {}, started=False)
+        block = _Block({"type": kind} if kind else {}, started=False)
+        _add_block(state, place, block)
         state.begun = True
         state.report("block_not_started", {"index": place, "delta": delta.type}, {"type": kind or None})
     return block

@@ -180,7 +180,7 @@ def on_chunk(state: CompletionState, chunk: Chunk) -> None:
     if choices and (len(choices) > 1 or choices[0].index not in state.choices):
         _check_growth(state, choices)
     state.begun = True
-    if chunk.id != state.id and chunk.id:
+    if chunk.id != state.id and chunk.id is not None:
         _take_id(state, chunk.id)
     if chunk.model != state.model and chunk.model:
         if state.model is not None and chunk.model not in state.models:
@@ -209,9 +209,11 @@ def on_chunk(state: CompletionState, chunk: Chunk) -> None:
 
 
 def _take_id(state: CompletionState, ident: str) -> None:
-    if ident.endswith("-keepalive"):
-        return  # counts as empty (C14)
-    if state.id is None:
+    if not ident or ident.endswith("-keepalive"):
+        if state.id is None:
+            state.id = ident  # it counts as empty, and stays only if no other comes (C14)
+        return
+    if not state.ids:
         state.id = ident
     elif len(state.ids) == 1 and ident not in state.ids:
         state.report("id_differs", [state.id, ident], state.id)  # once is enough
