@@ -32,6 +32,7 @@ from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer
+from reducer.lanes import Template, learn
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
 from reducer.saving import Saved, dump
@@ -55,6 +56,9 @@ REPAIRS = frozenset(
     {"cumulative", "choice_counter", "duplicate_chunks", "split_names", "usage_fields", "double_prefix"}
 )
 
+# Live reads that are held before they are proven: enough to share the cost, few enough to stay small.
+_HELD = 100
+_PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
@@ -103,6 +107,7 @@ class Reducer(Generic[BodyT]):
         clock: Returns nanoseconds; called once a feed. Without it, and without ``at``, there is no timing.
         repairs: Names of the guesses that are allowed; see the README.
         text_keys: Undeclared delta keys whose strings are to be joined.
+        lanes: Whether repeating events may be proven instead of decoded. The result is the same.
 
     Raises:
         UsageError: An unknown dialect or repair.
@@ -111,32 +116,32 @@ class Reducer(Generic[BodyT]):
     @overload
     def __init__(
         self: Reducer[ChatCompletion], dialect: Literal["openai.chat"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
         self: Reducer[Response], dialect: Literal["openai.responses"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
         self: Reducer[Message], dialect: Literal["anthropic.messages"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
         self: Reducer[GenerateContentResponse], dialect: Literal["gemini.generate"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
         self: Reducer[Completion], dialect: Literal["openai.completions"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
         self: Reducer[Any], dialect: str = ..., *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ...,
+        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
     ) -> None: ...  # fmt: skip
     def __init__(
         self,
@@ -147,6 +152,7 @@ class Reducer(Generic[BodyT]):
         clock: Callable[[], int] | None = None,
         repairs: Iterable[str] = (),
         text_keys: Iterable[str] = (),
+        lanes: bool = True,
     ) -> None:
         self._given = None if dialect == "auto" else load(dialect)
         self._strict = strict
@@ -168,6 +174,14 @@ class Reducer(Generic[BodyT]):
         self._stopped = False  # max_retained_bytes was reached
         self._raised = False  # strict has raised
         self._event: Any = None  # the last that was handled
+        # Fast lanes (`reducer.lanes`). A clock wants every arrival, and strict every problem at once.
+        self._lanes = lanes and not strict and clock is None and not self._options.repairs
+        self._lane: Template | None = None  # what the next event is expected to be
+        self._held: list[bytes] = []  # live reads that fit it, not yet proven
+        self._known: list[Template] = []
+        self._learn_in = 1  # events until the next attempt to learn a template
+        self._learn_every = 1
+        self._last: bytes | None = None  # the last event that went through a lane
         self._replayed_to: int | None = None  # after `resume`: sequence numbers that were handled before
         self._resumed = False  # nothing has been fed since `resume`
         self._times: list[int] = []
@@ -183,6 +197,15 @@ class Reducer(Generic[BodyT]):
 
         Raises `ClosedError` after `close`, `UsageError` for anything but bytes, and `ProblemError` under ``strict``.
         """
+        lane = self._lane
+        if lane is not None and type(data) is bytes:
+            # The steady state of a live stream: one event a read, the same as before but for its text.
+            if data.startswith(lane.head) and data.endswith(lane.tail) and len(data) < lane.longest:
+                held = self._held
+                held.append(data)
+                if len(held) >= _HELD:
+                    self._prove()
+                return
         if self._closed is not None:
             raise ClosedError("feed after close: a Reducer takes one stream")
         if type(data) is not bytes:
@@ -195,11 +218,10 @@ class Reducer(Generic[BodyT]):
             self._resumed = False
             if self._framer.inside and _FRESH.match(data):
                 self._drop_tail()
-        frames = self._framer.feed(data)
-        if self._framer.notes:
-            self._take_noted(frames)
-        elif frames:
-            self._take(frames)
+        if self._lanes:
+            self._feed_lanes(data)
+        else:
+            self._feed_plain(data)
         if now is not None:
             self._tick(now)
         if self._strict:
@@ -217,6 +239,7 @@ class Reducer(Generic[BodyT]):
         """
         if self._closed is not None:
             raise ClosedError("feed_event after close: a Reducer takes one stream")
+        self._settle()
         data = _payload_bytes(payload)
         now = at if at is not None or self._clock is None else self._clock()
         self._eaten += len(data)
@@ -231,7 +254,7 @@ class Reducer(Generic[BodyT]):
         """Whether terminal evidence has been seen. Bytes may follow it all the same: usage comes late."""
         state = self._stream.state
         dialect = self._stream.dialect
-        return state is not None and dialect is not None and (state.whole is not None or dialect.finished(state))
+        return state is not None and dialect is not None and dialect.finished(state)
 
     @property
     def results(self) -> list[Result[Any]]:
@@ -244,6 +267,7 @@ class Reducer(Generic[BodyT]):
         """Return the result so far. It is independent of later feeds, and taking it changes nothing."""
         if self._closed is not None:
             return self._closed
+        self._settle()
         return self._result(self._streams[0], final=False)
 
     def close(self, error: BaseException | str | None = None) -> Result[BodyT]:
@@ -255,6 +279,8 @@ class Reducer(Generic[BodyT]):
         Raises `ProblemError` under ``strict``.
         """
         if self._closed is None:
+            self._settle()
+            self._lane = None
             frames = self._framer.flush()
             if self._framer.notes:
                 self._take_noted(frames)
@@ -297,6 +323,7 @@ class Reducer(Generic[BodyT]):
         """
         if self._closed is not None:
             raise ClosedError("save after close: there is a result instead")
+        self._settle()
         streams = [
             {
                 "stream": stream,
@@ -306,6 +333,9 @@ class Reducer(Generic[BodyT]):
             for stream in self._streams
         ]
         places = {id(stream): place for place, stream in enumerate(self._streams)}
+        if self._last is not None and self._stream.dialect is not None:
+            self._event = self._stream.dialect.decode(self._last)
+            self._last = None
         number = getattr(self._event, "sequence_number", None)
         record = {
             "dialect": self._given.name if self._given is not None else "auto",
@@ -395,6 +425,138 @@ class Reducer(Generic[BodyT]):
             self._replayed_to = None
             return False
         return not response.get("output")
+
+    # -- fast lanes ------------------------------------------------------------------------------
+
+    def _feed_plain(self, data: bytes) -> None:
+        """The per-event way, complete in itself."""
+        frames = self._framer.feed(data)
+        if self._framer.notes:
+            self._take_noted(frames)
+        elif frames:
+            self._take(frames)
+
+    def _feed_lanes(self, data: bytes) -> None:
+        """Go through the bytes by runs of proven events, and what is between them event by event."""
+        self._settle()
+        at = 0
+        end = len(data)
+        plain = 1 << 11  # bytes to take the plain way before the next attempt
+        while at < end:
+            lane = self._lane
+            if lane is not None and data.startswith(lane.head, at):
+                begin = at
+                at = self._run_lane(lane, data, at)
+                if at > begin:
+                    plain = 1 << 11
+                    continue
+            self._lane = None
+            if self._learn_in <= 1 and self._framer.ready:
+                stop = self._event_end(data, at)
+                self._feed_one(data[at:stop])
+            else:
+                # To the end of the event that is open, or of a stretch that grows while nothing repeats.
+                stretch = plain if self._framer.ready else 0
+                stop = self._event_end(data, min(end, at + stretch))
+                plain *= 2 if stretch else 1
+                before = self._number
+                self._feed_plain(data[at:stop])
+                self._learn_in -= self._number - before
+            at = stop
+
+    def _event_end(self, data: bytes, at: int) -> int:
+        """The end of the event that is open here: behind its blank line, or the end of the bytes."""
+        stop = data.find(b"\n\n", at)
+        crlf = data.find(b"\n\r\n", at, stop if stop >= 0 else len(data))
+        if crlf >= 0:
+            return crlf + 3
+        return stop + 2 if stop >= 0 else len(data)
+
+    def _feed_one(self, data: bytes) -> None:
+        """Feed what should be one event, and learn from it."""
+        problems = len(self._stream.problems)
+        stream = self._stream
+        before = self._number
+        frames = self._framer.feed(data)
+        if self._framer.notes:
+            self._take_noted(frames)
+            return
+        if not frames:
+            return
+        self._event = None
+        self._take(frames)
+        self._learn_in -= 1
+        if len(frames) != 1 or self._number != before + 1 or self._event is None or self._stream is not stream:
+            return
+        if len(stream.problems) == problems and self._learn_in <= 0 and self._framer.idle:
+            self._learn(data, frames[0][0])
+
+    def _learn(self, data: bytes, payload: bytes) -> None:
+        """Make the event that was just handled the lane, if it can be one; back off if not."""
+        stream = self._stream
+        dialect: Dialect = stream.dialect  # type: ignore[assignment]
+        event = self._event
+        self._learn_in = self._learn_every
+        self._learn_every = min(2 * self._learn_every, 1024)
+        texts = dialect.texts(stream.state, event)
+        if texts is None:
+            return
+        at = data.find(payload)
+        prefix, suffix = data[:at], data[at + len(payload) :]
+        if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix):
+            return
+        for known in self._known:
+            if data.startswith(known.head) and data.endswith(known.tail) and len(known.sinks) == len(texts):
+                known.sinks = [sink for _, _, sink in texts]
+                self._lane = known
+                return
+        state = stream.state
+        self._lane = learn(
+            prefix, payload, suffix, event, texts, dialect.idle, dialect.decode, lambda other: dialect.texts(state, other)
+        )
+        if self._lane is not None:
+            self._known = [*self._known[-7:], self._lane]
+
+    def _run_lane(self, lane: Template, data: bytes, at: int) -> int:
+        """Take the run of proven events that begins here; return where it ends."""
+        holes, stop = lane.run(data, at)
+        if not holes or self._framer.offset + stop - at > self._check_at or not self._framer.idle:
+            return at
+        columns = lane.columns(holes)
+        if columns is None:
+            return at
+        self._add(lane, columns, len(holes), stop - at)
+        self._last = data[data.rfind(b"data:", at, stop) + 5 : stop]
+        return stop
+
+    def _add(self, lane: Template, columns: list[str], count: int, size: int) -> None:
+        for sink, text in zip(lane.sinks, columns, strict=True):
+            sink.add_all(text)
+        self._number += count
+        self._framer.skip(count, size)
+        if count > 3:
+            self._learn_every = self._learn_in = 1
+
+    def _settle(self) -> None:
+        """Prove and add what is held, before anything else happens."""
+        if self._held:
+            self._prove()
+
+    def _prove(self) -> None:
+        held = self._held
+        self._held = []
+        lane: Template = self._lane  # type: ignore[assignment]
+        begin, end = len(lane.head), -len(lane.tail)
+        size = sum(map(len, held))
+        if self._framer.offset + size <= self._check_at:
+            columns = lane.columns([data[begin:end] for data in held])
+            if columns is not None:
+                self._add(lane, columns, len(held), size)
+                self._last = held[-1][held[-1].rfind(b"data:") + 5 :]
+                return
+        self._lane = None
+        for data in held:
+            self._feed_plain(data)
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -588,7 +750,7 @@ class Reducer(Generic[BodyT]):
     def _handle(self, stream: _Stream, obj: dict[str, Any]) -> None:
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         state = stream.state
-        if not state.begun and dialect.is_body(obj):
+        if not state.begun and dialect.is_body(obj, bool(self._framer.bare)):
             state.whole = obj
         event = self._event = dialect.revive(obj, self._report)
         handler = state.row.get(event.type)
@@ -695,7 +857,7 @@ class Reducer(Generic[BodyT]):
         error = stream.error
         if state is not None and dialect is not None:
             error = state.error
-            finished = state.whole is not None or dialect.finished(state)
+            finished = dialect.finished(state)
             try:
                 body = dialect.build(state, report)
             except Exception as failure:  # the same promise as for handlers

@@ -144,7 +144,7 @@ class Framer(Saved):
     """Cuts one body into frames. Feed it bytes, flush it once at the end."""
 
     __slots__ = (
-        "_at", "_begun", "_data", "_data_at", "_data_end", "_data_followed", "_data_nesting", "_data_size", "_dead", "_frames", "_in_array", "_max", "_name", "_nesting", "_next_name", "_oversize", "_pieces", "_pieces_size", "_skip_lf", "_skip_line", "_stray", "_tail", "_value_at", "notes", "taken", "torn",
+        "bare", "_at", "_begun", "_data", "_data_at", "_data_end", "_data_followed", "_data_nesting", "_data_size", "_dead", "_frames", "_in_array", "_max", "_name", "_nesting", "_next_name", "_oversize", "_pieces", "_pieces_size", "_skip_lf", "_skip_line", "_stray", "_tail", "_value_at", "notes", "taken", "torn",
     )  # fmt: skip
 
     def __init__(self, max_event_bytes: int) -> None:
@@ -154,6 +154,7 @@ class Framer(Saved):
         self.taken = 0  # frames given away so far
         self._max = max_event_bytes
         self._begun = False
+        self.bare: bool | None = None  # the first frame was a JSON value of its own, neither framed nor in an array
         self._dead = False  # nothing readable can follow
         self._tail = bytearray()  # bytes that cannot be decided yet
         self._at = 0  # offset of the tail's first byte
@@ -226,8 +227,30 @@ class Framer(Saved):
         """Whether the bytes so far end inside a line or a value."""
         return bool(self._tail) or self._nesting is not None
 
+    @property
+    def idle(self) -> bool:
+        """Whether events have come, and the next byte begins another."""
+        return self._begun and self.ready
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next byte begins an event."""
+        return not (self._tail or self._data or self._name or self._nesting or self._in_array or self._skip_lf)
+
+    @property
+    def offset(self) -> int:
+        """The number of bytes that have been cut into frames."""
+        return self._at
+
+    def skip(self, frames: int, size: int) -> None:
+        """Count frames that a fast lane has cut, as plain as `_whole_events` cuts them."""
+        self.taken += frames
+        self._at += size
+
     def _take(self) -> list[Frame]:
         frames = self._frames
+        if frames and self.bare is None:
+            self.bare = False
         self._frames = []
         self.taken += len(frames)
         return frames
@@ -499,6 +522,8 @@ class Framer(Saved):
         self._pieces_size = 0
 
     def _emit(self, payload: bytes, at: int) -> None:
+        if self.bare is None:
+            self.bare = not (self._frames or self._in_array)
         self._frames.append((payload, None if self._data else self._name, at))
         if not self._data:
             self._name = None

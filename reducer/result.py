@@ -17,6 +17,14 @@ Status = Literal["complete", "truncated", "failed", "empty"]
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
+# Import name -> what needs the package, its name, and the extra that installs it.
+_SDKS = {
+    "openai": ("Result.to_openai()", "openai", "openai"),
+    "anthropic": ("Result.to_anthropic()", "anthropic", "anthropic"),
+    "google": ("Result.to_gemini()", "google-genai", "gemini"),
+}
+
+
 class Problem(msgspec.Struct, frozen=True):
     """A deviation that was seen, and what was chosen.
 
@@ -164,7 +172,7 @@ class Result(Generic[BodyT]):
         except ModuleNotFoundError as missing:
             if missing.name is None or missing.name.partition(".")[0] != package:
                 raise
-            raise MissingExtraError(f"Result.to_{package}()", package, package) from missing
+            raise MissingExtraError(*_SDKS[package]) from missing
         if self.status == "complete":
             try:
                 return model.model_validate(self.to_dict())

@@ -227,6 +227,30 @@ def test_a_file_that_is_no_gzip_after_all_is_named(folder):
     assert errors.startswith("reducer: broken.gz: content encoding gzip: ")
 
 
+def test_bytes_that_only_begin_like_compression_are_read_as_they_are(folder):
+    """A file that ends inside a magic number is short, not compressed."""
+    (folder / "short").write_bytes(b"\x1f")
+
+    status, output, errors = command("short")
+
+    assert (status, errors) == (1, "")
+    assert rows(output)[0]["status"] == "truncated"
+
+
+def test_a_capture_that_cannot_be_opened_is_named(monkeypatch, capfd):
+    """Also where a format has to read the file before it knows its streams."""
+    from reducer import captures
+
+    def broken(path, format):
+        raise OSError(5, "Input/output error")
+        yield
+
+    monkeypatch.setattr(captures, "streams", broken)
+
+    assert main(["hi.sse"]) == 2
+    assert capfd.readouterr().err == "reducer: hi.sse: Input/output error\n"
+
+
 def test_strict_gives_a_stream_up_at_its_first_problem(folder):
     """One line with source and problem, no record, and the next file is reduced."""
     (folder / "odd.sse").write_bytes(b"data: {\n\n" + HI)

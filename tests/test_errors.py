@@ -63,7 +63,10 @@ def test_built_in_bases():
 @pytest.mark.parametrize(
     ("problem", "text"),
     [
-        (reducer.Problem("not_json", 3, 17, b"x", "skipped"), "not_json at event 3 (byte 17): seen b'x', chosen 'skipped'"),
+        (
+            reducer.Problem("not_json", 3, 17, b"x", "skipped"),
+            "not_json at event 3 (byte 17): seen b'x', chosen 'skipped'",
+        ),
         (reducer.Problem("wrong_type", 3), "wrong_type at event 3: seen None, chosen None"),
         (reducer.Problem("no_terminal"), "no_terminal at the end: seen None, chosen None"),
     ],

@@ -15,7 +15,7 @@ MODULES = {
 # From the inside out; a room may import its own layer and those before it.
 LAYERS = [
     {"errors", "result", "typed"},
-    {"framing", "decoding", "dialects", "saving", "repeats"},
+    {"framing", "decoding", "dialects", "lanes", "repeats", "saving"},
     {"engine", "whole"},
     {"captures", "outputs", "parallel", "embed"},
     {"cli", "__main__"},

@@ -173,13 +173,39 @@ def test_what_openai_s_type_forbids_is_constructed():
     assert reducer.reduce(TOOLS.replace(b'"tool_calls"}', b'"eos"}')).to_openai().choices[0].finish_reason == "eos"
 
 
-def test_without_openai_the_extra_is_named(result, monkeypatch):
+@pytest.mark.parametrize(
+    ("data", "method", "package", "extra"),
+    [
+        (TOOLS, "to_openai", "openai", "openai"),
+        (b'{"type":"message","id":"m1","role":"assistant","content":[]}', "to_anthropic", "anthropic", "anthropic"),
+        (b'{"candidates":[{"content":{"parts":[]},"finishReason":"STOP"}]}', "to_gemini", "google", "gemini"),
+    ],
+)
+def test_without_the_sdk_its_extra_is_named(data, method, package, extra, monkeypatch):
     """One sentence that says what to install."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "openai"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "openai", None)
+    monkeypatch.setitem(sys.modules, package, None)
 
-    with pytest.raises(reducer.MissingExtraError, match=r"pip install 'stream-reducer\[openai\]'") as caught:
+    with pytest.raises(reducer.MissingExtraError, match=rf"{method}\(\) needs .*'stream-reducer\[{extra}\]'") as caught:
+        getattr(reducer.reduce(data), method)()
+
+    assert caught.value.extra == extra
+
+
+def test_a_defect_inside_the_sdk_is_not_hidden(result, monkeypatch):
+    """Another module that is missing is not the SDK that is not installed."""
+
+    def broken(name):
+        raise ModuleNotFoundError("No module named 'other'", name="other")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+
+    with pytest.raises(ModuleNotFoundError, match="No module named 'other'"):
         result.to_openai()
 
-    assert caught.value.extra == "openai"
+
+def test_no_sdk_has_a_type_for_another_s_dialect(result):
+    """Asking for it is misuse."""
+    with pytest.raises(reducer.UsageError, match="the anthropic package has no type for openai"):
+        result.to_anthropic()

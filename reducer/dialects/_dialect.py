@@ -61,11 +61,15 @@ class Dialect(NamedTuple):
     decode: Callable[[bytes], Any]  # strict and typed: raises at what it does not know
     revive: Callable[[dict[str, Any], Report], Any]  # the same event from a dict, tolerantly
     recognise: Callable[[dict[str, Any]], bool]  # is this payload of this dialect?
-    is_body: Callable[[dict[str, Any]], bool]  # is it a final body, sent whole?
+    is_body: Callable[[dict[str, Any], bool], bool]  # is it a final body, sent whole? bare: it came as JSON, unframed
     carries: Callable[[dict[str, Any]], bool]  # does it carry anything beside an error?
     state: Callable[[Options, Report], Any]
     build: Callable[[Any, Report], dict[str, Any] | None]  # the body so far, which may share with the state
     finished: Callable[[Any], bool]  # terminal evidence has been seen
     has_content: Callable[[Any], bool]  # the first content has been seen
     find_error: Callable[[dict[str, Any], str | None], ProviderError | None]
+    # Fast lanes: the texts that this event, just handled, added (key, value, sink with `add_all`), if repeating it
+    # with others would add those and nothing else; and the event's attributes that may vary without effect.
+    texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
+    idle: tuple[str, ...] = ()
     handlers: Mapping[str, Row] = {}  # noqa: RUF012  phase -> row

@@ -27,6 +27,8 @@ class Fragments(Saved):
         if len(pieces) >= _GATHERED:
             self._gather()
 
+    add_all = append
+
     def _gather(self) -> None:
         # A bytearray grows in place, so that gathering stays linear.
         self._blocks += "".join(self._pieces).encode("utf-8", "surrogatepass")

@@ -584,15 +584,15 @@ def build(state: MessageState, report: Report) -> dict[str, Any] | None:
 def recognise(obj: dict[str, Any]) -> bool:
     kind = obj.get("type")
     # `ping` and `error` are not Anthropic's alone.
-    return (type(kind) is str and kind in _OPEN and kind != "ping") or is_body(obj)
+    return (type(kind) is str and kind in _OPEN and kind != "ping") or is_body(obj, bare=True)
 
 
-def is_body(obj: dict[str, Any]) -> bool:
+def is_body(obj: dict[str, Any], bare: bool) -> bool:
     return obj.get("type") == "message" and obj.get("role") == "assistant" and type(obj.get("content")) is list
 
 
 def revive(obj: dict[str, Any], report: Report) -> Event:
-    if is_body(obj):
+    if is_body(obj, bare=True):
         return Event(type=BODY, extra=obj)
     return from_dict(Event, obj, report)
 
@@ -609,7 +609,7 @@ DIALECT = Dialect(
     carries=recognise,
     state=MessageState,
     build=build,
-    finished=lambda state: state.done,
+    finished=lambda state: state.done or state.whole is not None,
     has_content=lambda state: state.whole is not None or any(block.has_content() for block in state.blocks.values()),
     find_error=find_error,
     handlers=HANDLERS,

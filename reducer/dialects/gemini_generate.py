@@ -322,7 +322,7 @@ class GeminiState(State):
     __slots__ = ("candidates", "feedback", "id", "last", "model", "reported", "usage")
 
     def __init__(self, options: Options, report: Report) -> None:
-        super().__init__(options, report, HANDLERS["OPEN"])
+        super().__init__(options, report, HANDLERS["FIRST"])
         self.id: str | None = None
         self.model: str | None = None
         self.reported: set[str] = set()  # codes that are reported once
@@ -333,6 +333,19 @@ class GeminiState(State):
 
 
 # -- handlers ------------------------------------------------------------------------------------
+
+
+def on_first_chunk(state: GeminiState, chunk: Chunk) -> None:
+    """The first chunk; the next phase depends on whether it was a body sent whole."""
+    on_chunk(state, chunk)
+    state.row = HANDLERS["OPEN" if state.whole is None else "WHOLE"]
+
+
+def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
+    """More came after what looked like a body sent whole: it was a chunk like others (JSON lines)."""
+    on_chunk(state, chunk)
+    state.whole = None
+    state.row = HANDLERS["OPEN"]
 
 
 def on_chunk(state: GeminiState, chunk: Chunk) -> None:
@@ -658,13 +671,13 @@ def _check_growth(state: GeminiState, candidates: list[WireCandidate]) -> None:
     new = {_index(wire) for wire in candidates} - state.candidates.keys()
     if len(state.candidates) + len(new) > limits.max_choices:
         raise LimitReached("choices", len(state.candidates) + len(new))
-    added = len(new)
+    added = 0
     for wire in candidates:
         parts = wire.content.parts if wire.content is not None else None
         if parts:
             added += _check_parts(limits, state.candidates.get(_index(wire)) or _Candidate(), parts)
-    if added > limits.max_new_slots:
-        raise LimitReached("new_slots", added)
+    if max(added, len(new)) > limits.max_new_slots:
+        raise LimitReached("new_slots", max(added, len(new)))
 
 
 def _is_steady(state: GeminiState, wire: WireCandidate) -> bool:
@@ -725,6 +738,8 @@ def _check_paths(limits: Limits, args: dict[str, Any], call: dict[str, Any]) -> 
 # -- table ---------------------------------------------------------------------------------------
 
 HANDLERS: dict[str, dict[str, Any]] = {
+    "FIRST": {"chunk": on_first_chunk},
+    "WHOLE": {"chunk": on_chunk_after_whole},
     # No row for `[DONE]`: Gemini sends none, and one that a proxy adds is no evidence that the answer is whole.
     "OPEN": {"chunk": on_chunk},
 }
@@ -735,6 +750,8 @@ HANDLERS: dict[str, dict[str, Any]] = {
 
 def build(state: GeminiState, report: Report) -> dict[str, Any] | None:
     """The body so far; ``None`` before anything but an error came."""
+    if state.whole is not None:
+        return state.whole
     if not state.begun:
         return None
     body: dict[str, Any] = {}
@@ -812,7 +829,8 @@ DIALECT = Dialect(
     decode=decode,
     revive=lambda obj, report: from_dict(Chunk, unwrapped(obj), report),
     recognise=recognise,
-    is_body=lambda obj: False,  # a whole body is a stream of one chunk, and judged like one
+    # A chunk and a body have one shape: what came bare and alone is a body, judged by its finish reason all the same.
+    is_body=lambda obj, bare: bare and "candidates" in obj,
     carries=recognise,
     state=GeminiState,
     build=build,

@@ -103,6 +103,7 @@ class Chunk(Wire):
     moderation: Any = None
     obfuscation: Any = None
     p: Any = None
+    sequence_number: Any = None
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -209,6 +210,7 @@ class ChatCompletion(Body, frozen=True):
 
 # Declared text keys of a delta, in the order a message has them.
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "reasoning_text")
+_SCAFFOLDING = frozenset({"obfuscation", "sequence_number"})
 _MAX_IDS = 1024  # different ids, or models, that a state remembers
 
 
@@ -295,7 +297,7 @@ def _joined_part(part: Any) -> Any:
 class _Call(Saved):
     """A tool call, or the one function call of the old kind."""
 
-    __slots__ = ("arguments", "custom", "extra", "function", "id", "index", "input", "name", "object", "type", "watch")
+    __slots__ = ("arguments", "custom", "extra", "function", "id", "index", "input", "name", "object", "strings", "type", "watch")
 
     def __init__(self, state: ChatState, index: int | None = None) -> None:
         self.index = index
@@ -309,6 +311,7 @@ class _Call(Saved):
         self.function: dict[str, Any] | None = None  # a function was there; its unknown keys
         self.custom: dict[str, Any] | None = None
         self.extra: dict[str, Any] = {}
+        self.strings: dict[str, list[str]] = {}  # of undeclared keys, every value
 
     def text(self) -> str:
         """The arguments or the input so far."""
@@ -369,7 +372,7 @@ class _Call(Saved):
             body.setdefault(key, value)
         return body
 
-    def build(self) -> dict[str, Any]:
+    def build(self, text_keys: frozenset[str]) -> dict[str, Any]:
         body: dict[str, Any] = {}
         if self.id is not None:
             body["id"] = self.id
@@ -381,7 +384,7 @@ class _Call(Saved):
         if self.custom is not None:
             body["custom"] = {"name": self.name, "input": str(self.input or ""), **self.custom}
         for key, value in self.extra.items():
-            body.setdefault(key, value)
+            body.setdefault(key, "".join(self.strings[key]) if key in text_keys and key in self.strings else value)
         return body
 
 
@@ -394,11 +397,13 @@ class _Choice(Saved):
 
     __slots__ = (
         "audio", "calls", "content", "details", "extra", "finish", "finishes", "function_call", "last_many",
-        "logprobs", "message", "message_extra", "role", "texts", "token_ids", "touched", "undeclared",
+        "logprobs", "message", "message_extra", "opening", "role", "roles", "texts", "token_ids", "touched", "undeclared",
     )  # fmt: skip
 
     def __init__(self, state: ChatState) -> None:
         self.role: str | None = None
+        self.roles = 0  # deltas that had one
+        self.opening: Any = None  # the content that came with the first
         self.content = _Text(state)
         self.texts: dict[str, _Text | None] = {}  # of the other declared keys; None where only null came
         self.calls: list[_Call] = []
@@ -427,7 +432,7 @@ class ChatState(State):
     """A chat completion in the making."""
 
     __slots__ = (
-        "choices", "count", "counted", "created", "extra", "fingerprint", "id", "ids", "metadata", "model", "models", "moderation",
+        "blank_id", "choices", "count", "counted", "created", "extra", "fingerprint", "id", "ids", "metadata", "model", "models", "moderation",
         "prompt_filter", "provider", "tier", "usage", "x_groq",
     )  # fmt: skip
 
@@ -435,6 +440,7 @@ class ChatState(State):
         super().__init__(options, report, HANDLERS["FIRST"])
         self.id: str | None = None
         self.ids: set[str] = set()
+        self.blank_id: str | None = None  # an id that counts as none
         self.created: Any = None
         self.model: str | None = None
         self.models: set[str] = set()
@@ -450,7 +456,7 @@ class ChatState(State):
         self.choices: dict[int, _Choice] = {}
         # The repair choice_counter: all choices as one, while their indices count the chunks (C11).
         self.counted: _Choice | None = _Choice(self) if "choice_counter" in options.repairs else None
-        self.count = 0
+        self.count: int | None = None  # the index that comes next, if it does
 
 
 # -- handlers ------------------------------------------------------------------------------------
@@ -486,7 +492,7 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
     if choices and (len(choices) > 1 or choices[0].index not in state.choices):
         _check_growth(state, choices)
     state.begun = True
-    if ident != state.id and ident:
+    if ident != state.id and ident is not None:
         _take_id(state, ident)
     if chunk.model != state.model and chunk.model:
         if state.model is not None and chunk.model not in state.models:
@@ -522,8 +528,9 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
 
 
 def _take_id(state: ChatState, ident: str) -> None:
-    if ident.endswith("-keepalive"):
-        return  # C14: omlx opens with one
+    if not ident or ident.endswith("-keepalive"):
+        state.blank_id = ident  # C14: omlx opens with one; it stays if no other ever comes
+        return
     if state.id is None:
         state.id = ident
     elif len(state.ids) == 1 and ident not in state.ids:
@@ -590,10 +597,11 @@ def _add_choice(state: ChatState, wire: WireChoice) -> None:
 
 def _add_counted(state: ChatState, counted: _Choice, wire: WireChoice) -> None:
     """C11: as long as each chunk has the next index and none before it was finished, they are one choice."""
-    if _index(wire) != state.count or counted.finish is not None:
+    index = _index(wire)
+    if (state.count is not None and index != state.count) or counted.finish is not None:
         state.counted = None
         return
-    state.count += 1
+    state.count = index + 1
     _add_to(state, counted, wire)
 
 
@@ -603,8 +611,8 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
         content = delta.content
         if content is not UNSET and content is not None:
             choice.content.add(content)
-        if delta.role and choice.role is None:
-            choice.role = delta.role
+        if delta.role:
+            _take_role(state, choice, delta, wire.finish_reason)
         if delta.tool_calls:
             _add_calls(state, choice, delta.tool_calls)
         if delta.refusal is not UNSET:
@@ -658,6 +666,18 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
         merge(choice.extra, wire.extra)
         if wire.extra.get("error") and state.error is None:
             state.error = normalise(wire.extra["error"], wire.extra["error"])
+
+
+def _take_role(state: ChatState, choice: _Choice, delta: Delta, finish: str | None) -> None:
+    """The first role. The first chunk once more, after others without a role, looks like a replay (C45)."""
+    choice.roles += 1
+    if choice.role is None:
+        choice.role = delta.role
+        choice.opening = delta.content
+    elif choice.roles == 2 and finish is None and delta.content == choice.opening and state.id is not None:
+        text = choice.content.value()
+        if type(text) is str and len(text) > len(choice.opening or "") + len(delta.content or ""):
+            state.report("repairable", {"role": delta.role}, "as it came; the repair is duplicate_chunks")
 
 
 def _add_text(state: ChatState, choice: _Choice, key: str, value: Any) -> None:
@@ -882,6 +902,9 @@ def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
     if entry.custom is not None:
         call.add_custom(entry.custom)
     if entry.extra:
+        for key, value in entry.extra.items():
+            if type(value) is str and value:
+                call.strings.setdefault(key, []).append(value)
         merge(call.extra, entry.extra)
 
 
@@ -906,8 +929,8 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
     if not state.begun:
         return None
     body: dict[str, Any] = {}
-    if state.id is not None:
-        body["id"] = state.id
+    if state.id is not None or state.blank_id is not None:
+        body["id"] = state.id or state.blank_id
     body["object"] = "chat.completion"
     created = state.created
     if created is not None:
@@ -917,11 +940,13 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
     at_end = report if finished(state) and state.error is None else None
     choices = state.choices
     if _is_counter(state):
-        report("repaired", {"choices": state.count}, "choice_counter")
+        report("repaired", {"choices": len(choices)}, "choice_counter")
         choices = {0: state.counted}  # type: ignore[dict-item]
     elif _looks_like_counter(choices):
         report("repairable", {"choices": len(choices)}, "as they came; the repair is choice_counter")
-    body["choices"] = [_build_choice(index, choice, at_end) for index, choice in sorted(choices.items())]
+    body["choices"] = [
+        _build_choice(index, choice, at_end, state.options.text_keys) for index, choice in sorted(choices.items())
+    ]
     usage = state.usage
     groq = dict(state.x_groq) if state.x_groq is not None else None
     if groq is not None:
@@ -948,9 +973,9 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
     return body
 
 
-def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[str, Any]:
+def _build_choice(index: int, choice: _Choice, report: Report | None, text_keys: frozenset[str]) -> dict[str, Any]:
     calls = [call for call in choice.calls if not call.empty()]
-    body: dict[str, Any] = {"index": index, "message": _build_message(choice, calls, report)}
+    body: dict[str, Any] = {"index": index, "message": _build_message(choice, calls, report, text_keys)}
     finish = choice.finish
     if finish == "stop" and (calls or choice.function_call is not None):
         # C21: a later stop does not take back that tools were called.
@@ -969,10 +994,14 @@ def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[st
     return body
 
 
-def _build_message(choice: _Choice, calls: list[_Call], report: Report | None) -> dict[str, Any]:
+def _build_message(
+    choice: _Choice, calls: list[_Call], report: Report | None, text_keys: frozenset[str]
+) -> dict[str, Any]:
     if choice.message is not None and not _has_deltas(choice):
-        message = dict(choice.message)
+        message = {key: value for key, value in choice.message.items() if key not in _SCAFFOLDING and value != []}
         message.setdefault("role", choice.role or "assistant")
+        if type(message.get("tool_calls")) is list:
+            message["tool_calls"] = [_without_index(call) for call in message["tool_calls"]]
         for key, value in choice.message_extra.items():
             message.setdefault(key, value)
         return message
@@ -1000,13 +1029,21 @@ def _build_message(choice: _Choice, calls: list[_Call], report: Report | None) -
     if calls:
         if all(call.index is not None for call in calls) and len({call.index for call in calls}) == len(calls):
             calls = sorted(calls, key=lambda call: call.index or 0)
-        message["tool_calls"] = [call.build() for call in calls]
+        message["tool_calls"] = [call.build(text_keys) for call in calls]
+        for call in calls:
+            for key, fragments in call.strings.items():
+                if report is not None and len(set(fragments)) > 1 and key not in text_keys:
+                    report("undeclared_text", {key: fragments}, fragments[-1])
     for key, value in choice.message_extra.items():
         message.setdefault(key, value)
     for key, fragments in choice.undeclared.items():
         if report is not None and len(set(fragments)) > 1:
             report("undeclared_text", {key: fragments}, fragments[-1])
     return message
+
+
+def _without_index(call: Any) -> Any:
+    return {key: value for key, value in call.items() if key != "index"} if type(call) is dict else call
 
 
 def _has_deltas(choice: _Choice) -> bool:
@@ -1017,28 +1054,72 @@ def _has_deltas(choice: _Choice) -> bool:
     )  # fmt: skip
 
 
+def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
+    """The texts that a chunk added, if repeating it with others would add those and nothing else."""
+    choices = chunk.choices
+    if not choices or len(choices) != 1 or state.counted is not None:
+        return None
+    wire = choices[0]
+    delta = wire.delta
+    if delta is None or type(wire.logprobs) is dict or wire.token_ids is not None or delta.extra:
+        return None
+    if delta.function_call is not None or delta.audio is not None or delta.thinking_blocks is not None:
+        return None
+    choice = state.choices[_index(wire)]
+    found: list[tuple[str, str, Any]] = []
+    for key in TEXTS:
+        value = getattr(delta, key)
+        if value is UNSET or not value:
+            continue
+        text = choice.content if key == "content" else choice.texts[key]
+        if type(value) is not str or text is None or text.parts is not None or text.watch is not None:
+            return None
+        found.append((key, value, text.text))
+    if delta.tool_calls:
+        entry = delta.tool_calls[0]
+        call = choice.touched
+        function = entry.function
+        if len(delta.tool_calls) != 1 or call is None or entry.index is None or entry.index != call.index or entry.extra:
+            return None
+        if entry.id or entry.custom is not None or function is None or function.name or function.extra:
+            return None
+        if type(function.arguments) is not str or call.watch is not None or call.arguments is None:
+            return None
+        found.append(("arguments", function.arguments, call.arguments))
+    if delta.reasoning_details:
+        detail = delta.reasoning_details[0]
+        last = choice.details[-1] if choice.details else None
+        if len(delta.reasoning_details) != 1 or type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
+            return None
+        added = [key for key in _DETAIL_TEXTS if detail.get(key)]
+        if len(added) != 1 or not isinstance(last.get(added[0]), Fragments) or detail.get("signature"):
+            return None
+        found.append((added[0], detail[added[0]], last[added[0]]))
+    return found or None
+
+
 def recognise(obj: dict[str, Any]) -> bool:
     kind = obj.get("object")
+    choices = obj.get("choices")
+    if type(choices) is list and any(type(c) is dict and ("delta" in c or "message" in c) for c in choices):
+        return True  # whatever it calls itself (C16)
     if type(kind) is str and kind.startswith("chat.completion"):
         return True
     if "choices" not in obj or kind == "text_completion":
         return False
-    choices = obj["choices"]
-    if type(choices) is not list:
-        return True
     # A legacy completion has its text on the choice, and neither delta nor message.
-    return not any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
+    return type(choices) is not list or not any(type(c) is dict and "text" in c for c in choices)
 
 
-def is_body(obj: dict[str, Any]) -> bool:
+def is_body(obj: dict[str, Any], bare: bool) -> bool:
     choices = obj.get("choices")
-    if type(choices) is not list:
+    if type(choices) is not list or obj.get("object") == "chat.completion.chunk":
         return False
     return bool(choices) and all(type(c) is dict and type(c.get("message")) is dict and "delta" not in c for c in choices)
 
 
 def finished(state: ChatState) -> bool:
-    if state.done:
+    if state.done or state.whole is not None:
         return True
     if _is_counter(state):
         return state.counted.finish is not None  # type: ignore[union-attr]
@@ -1046,7 +1127,7 @@ def finished(state: ChatState) -> bool:
 
 
 def _is_counter(state: ChatState) -> bool:
-    return state.counted is not None and state.count > 2
+    return state.counted is not None and len(state.choices) > 2
 
 
 def _looks_like_counter(choices: dict[int, _Choice]) -> bool:
@@ -1072,5 +1153,7 @@ DIALECT = Dialect(
     finished=finished,
     has_content=lambda state: any(choice.has_content() for choice in state.choices.values()),
     find_error=find_error,
+    texts=texts,
+    idle=("obfuscation", "p"),
     handlers=HANDLERS,
 )

@@ -373,15 +373,17 @@ def recognise(obj: dict[str, Any]) -> bool:
     return any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
 
 
-def is_body(obj: dict[str, Any]) -> bool:
+def is_body(obj: dict[str, Any], bare: bool) -> bool:
     choices = obj.get("choices")
-    if type(choices) is not list or not choices or not obj.get("usage"):
+    if type(choices) is not list or not choices:
+        return False
+    if not bare and not obj.get("usage"):
         return False
     return all(type(c) is dict and type(c.get("text")) is str and c.get("finish_reason") for c in choices)
 
 
 def finished(state: CompletionState) -> bool:
-    return state.done or (bool(state.choices) and all(choice.finish is not None for choice in state.choices.values()))
+    return state.done or state.whole is not None or (bool(state.choices) and all(choice.finish is not None for choice in state.choices.values()))
 
 
 # -- dialect -------------------------------------------------------------------------------------

@@ -882,6 +882,16 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
     return body
 
 
+def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | None:
+    """The text that a delta added, if repeating it with another would add that and nothing else."""
+    if state.delta_key is None or state.delta_key[0] != event.type or type(event.delta) is not str or event.extra:
+        return None
+    text = state.delta_part
+    if text is None or text.stage != DELTA or text.watch is not None or event.logprobs:
+        return None
+    return [("delta", event.delta, text.fragments)] if event.delta else None
+
+
 def recognise(obj: dict[str, Any]) -> bool:
     kind = obj.get("type")
     if type(kind) is str:
@@ -889,12 +899,12 @@ def recognise(obj: dict[str, Any]) -> bool:
     return obj.get("object") == "response"
 
 
-def is_body(obj: dict[str, Any]) -> bool:
+def is_body(obj: dict[str, Any], bare: bool) -> bool:
     return obj.get("object") == "response" and "type" not in obj
 
 
 def revive(obj: dict[str, Any], report: Report) -> Event:
-    if is_body(obj):
+    if is_body(obj, bare=True):
         return Event(type="response", extra=obj)
     return from_dict(Event, obj, report)
 
@@ -926,8 +936,10 @@ DIALECT = Dialect(
     carries=carries,
     state=ResponsesState,
     build=build,
-    finished=lambda state: state.done,
+    finished=lambda state: state.done or state.whole is not None,
     has_content=has_content,
     find_error=find_error,
+    texts=texts,
+    idle=("sequence_number", "obfuscation"),
     handlers=HANDLERS,
 )

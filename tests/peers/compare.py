@@ -1,0 +1,147 @@
+"""Runs the peers on streams and says where each differs from us."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import reducer
+from tests import corpus
+from tests.peers.environments import Environment, environments
+from tests.peers.forms import FORMS
+from tests.peers.streams import payloads
+
+HERE = Path(__file__).parent
+TIMEOUT = 600
+
+
+class Peer(NamedTuple):
+    """What somebody uses today to reduce a stream."""
+
+    name: str
+    environment: str
+    package: str  # the one whose version counts
+    command: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """The version that is pinned."""
+        return environments()[self.environment].version(self.package)
+
+    @property
+    def dialects(self) -> list[str]:
+        """What it accumulates."""
+        return [dialect for name, dialect in FORMS if name == self.name]
+
+
+PEERS = [
+    Peer("openai", "openai", "openai", ("run_openai.py",)),
+    Peer("anthropic", "anthropic", "anthropic", ("run_anthropic.py",)),
+    Peer("anthropic-beta", "anthropic", "anthropic", ("run_anthropic.py", "--beta")),
+    Peer("litellm", "litellm", "litellm", ("run_litellm.py",)),
+    Peer("langchain", "langchain", "langchain-core", ("run_langchain.py",)),
+]
+
+
+class Stream(NamedTuple):
+    """One stream, and what we say of it."""
+
+    name: str
+    dialect: str
+    payloads: list[Any]
+    result: reducer.Result[Any]
+    body: Any  # ours, as plain data
+
+
+class Outcome(NamedTuple):
+    """What a peer says of a stream, beside what we say."""
+
+    peer: str
+    stream: Stream
+    ours: Any  # in the form of the comparison
+    theirs: Any
+    error: str | None  # what the peer raised
+    differences: list[Difference]
+
+    @property
+    def verdict(self) -> str:
+        """How the peer did: right, wrong or raised."""
+        if self.error is not None:
+            return "raised"
+        return "wrong" if self.differences else "right"
+
+
+class Difference(NamedTuple):
+    """A place where a peer's final object differs from ours. Absent is None."""
+
+    path: str
+    ours: Any
+    theirs: Any
+
+
+def load(name: str, data: bytes) -> Stream | None:
+    """Reduce a stream; None where there is nothing to compare: several responses, no events, no dialect."""
+    results = reducer.reduce_all(data)
+    found = payloads(data)
+    if len(results) != 1 or results[0].dialect is None or not found:
+        return None
+    return Stream(name, results[0].dialect, found, results[0], json.loads(results[0].json()))
+
+
+def from_corpus(folder: Path) -> Iterator[Stream]:
+    """Load every stream of a corpus."""
+    for row in corpus.rows(folder):
+        stream = load(row["path"], (folder / row["path"]).read_bytes())
+        if stream is not None:
+            yield stream
+
+
+def missing() -> list[Environment]:
+    """Return the environments that have not been made."""
+    return [environment for environment in environments().values() if not environment.ready]
+
+
+def run(streams: Iterable[Stream]) -> list[Outcome]:
+    """Run every peer on every stream that it has an accumulator for."""
+    streams = list(streams)
+    with ThreadPoolExecutor(2) as pool:
+        # The slowest first.
+        found = list(pool.map(lambda peer: _run(peer, streams), reversed(PEERS)))
+    return [outcome for outcomes in reversed(found) for outcome in outcomes]
+
+
+def _run(peer: Peer, streams: list[Stream]) -> list[Outcome]:
+    mine = [stream for stream in streams if stream.dialect in peer.dialects]
+    jobs = [{"id": place, "dialect": stream.dialect, "payloads": stream.payloads} for place, stream in enumerate(mine)]
+    command = [environments()[peer.environment].interpreter, "-I", "-X", "utf8", HERE / "_loop.py"]
+    command = [environments()[peer.environment].interpreter, HERE / peer.command[0], *peer.command[1:]]
+    done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    if done.returncode or len(answers) != len(jobs):
+        raise RuntimeError(f"{peer.name}: exit {done.returncode}, {len(answers)} of {len(jobs)} answers\n{done.stderr[-2000:]}")
+    return [_outcome(peer.name, stream, answers[place]) for place, stream in enumerate(mine)]
+
+
+def _outcome(peer: str, stream: Stream, answer: dict[str, Any]) -> Outcome:
+    if answer["outcome"] != "body":
+        return Outcome(peer, stream, None, None, answer["error"] or answer["outcome"], [])
+    form = FORMS[peer, stream.dialect]
+    ours = corpus.normalised(form.ours(stream.body)) if stream.body is not None else None
+    theirs = corpus.normalised(form.theirs(answer["body"])) if answer["body"] is not None else None
+    return Outcome(peer, stream, ours, theirs, None, list(differences(ours, theirs)))
+
+
+def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Difference]:
+    """Name every place at which two normalised values differ. Lists of different lengths differ as a whole."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted(ours.keys() | theirs.keys()):
+            yield from differences(ours.get(key), theirs.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for place, (left, right) in enumerate(zip(ours, theirs, strict=True)):
+            yield from differences(left, right, f"{path}[{place}]")
+    elif type(ours) is not type(theirs) or ours != theirs:
+        yield Difference(path, ours, theirs)

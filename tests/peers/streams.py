@@ -1,0 +1,24 @@
+"""A literal reader of the framing, so that a peer never depends on ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+
+def payloads(data: bytes) -> list[Any]:
+    """Return the JSON values of a stream: of its ``data:`` fields, or of its lines where it has none."""
+    text = data.decode("utf-8-sig", "replace")
+    found = []
+    for event in re.split(r"(?:\r\n|\r|\n){2,}", text):
+        lines = [line for line in re.split(r"\r\n|\r|\n", event) if line]
+        fields = [line[5:].removeprefix(" ") for line in lines if line.startswith("data:")]
+        found += ["\n".join(fields)] if fields else [line for line in lines if line.startswith("{")]
+    values = []
+    for value in found:
+        try:
+            values.append(json.loads(value))
+        except ValueError:
+            continue  # [DONE], heartbeats, a cut tail
+    return [value for value in values if isinstance(value, dict)]
