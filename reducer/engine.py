@@ -31,7 +31,7 @@ from reducer.dialects import detect, load
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
-from reducer.framing import DONE, Frame, Framer
+from reducer.framing import DONE, Frame, Framer, is_whole
 from reducer.lanes import Template, learn
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
@@ -680,14 +680,13 @@ class Reducer(Generic[BodyT]):
             return decode(payload, report, self._limits.max_depth)
 
     def _not_json(self, payload: bytes) -> None:
-        rest = payload.lstrip()
-        if rest.startswith(b"data:"):
-            inner = rest[5:].strip()
+        inner = _unwrapped(payload)
+        if inner is not None:
             if "double_prefix" in self._options.repairs:
                 self._report("repaired", payload[:_SHOWN], "double_prefix")
                 self._cold(inner, None)
-                return
-            self._report("not_json", payload[:_SHOWN], "skipped; the repair double_prefix would read it")
+            else:
+                self._report("repairable", payload[:_SHOWN], "skipped; the repair is double_prefix")
             return
         if self._stream.state is None and self._stream.unread is None:
             self._stream.unread = payload[:_SHOWN]
@@ -897,6 +896,24 @@ class Reducer(Generic[BodyT]):
             problems=tuple(problems),
             timing=self._timing(),
         )
+
+
+def _unwrapped(payload: bytes) -> bytes | None:
+    """S20: what stands behind a second ``data:``, or inside a printed ``b'...'``, if that is JSON."""
+    inner = payload.strip()
+    if inner.startswith(b"data:"):
+        inner = inner[5:].strip()
+    elif inner.startswith((b"b'", b'b"')):
+        import ast
+
+        try:
+            value = ast.literal_eval(inner.decode())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+        inner = value if type(value) is bytes else b""
+    else:
+        return None
+    return inner if inner == DONE or is_whole(inner) else None
 
 
 def _phase(dialect: Dialect, state: Any) -> str:

@@ -46,8 +46,8 @@ _BRACKET = re.compile(rb'["{}\[\]]')
 _BLANKS = re.compile(rb"[ \t,]*")
 _BETWEEN = re.compile(rb"[ \t\r\n,]*")
 _SCALAR = re.compile(rb"[^,\]{\[\r\n]+")
-# A last line without an end that still says all it has to.
-_COMPLETE_FIELD = re.compile(rb"(?:data|event|error|id|retry)?:")
+# What a last line without an end is the beginning of, if the bytes were cut there.
+_STARTS = (b"data:", b"event:", b"error:", b"id:", b"retry:", DONE)
 # A line break inside a string is a cut JSON line if what follows begins like a new one.
 _NEW_LINE_BEGINS = re.compile(rb'(?:\r\n|\n|\r)(?:\{"|data:|event:)')
 # WHATWG 9.2.6 ignores fields it does not name; `curl -i` puts a status line and headers in front.
@@ -377,7 +377,7 @@ class Framer(Saved):
         elif len(line) > self._max:
             self._limit(self._at + at, line)
             self._oversize = True
-        elif found is None and line.strip() and not _COMPLETE_FIELD.match(line):
+        elif found is None and any(start.startswith(line) for start in _STARTS) and line:
             self.torn = (self._at + at, line)
         else:
             self._line(line, self._at + at)

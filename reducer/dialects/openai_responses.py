@@ -161,11 +161,15 @@ class _Text(Saved):
     def __init__(self, text: str = "", stage: int = ADDED) -> None:
         self.fragments = Fragments(text)
         self.stage = stage
-        self.watch: Watch | None = None  # only under the repair cumulative
+        self.watch: Watch | None = None  # until a delta shows that the text comes in pieces
 
     def append(self, piece: str) -> None:
-        if self.watch is not None and self.watch.replaces(piece, self.fragments):
-            self.fragments = Fragments()
+        watch = self.watch
+        if watch is not None and piece:
+            if not watch.goes_on(piece):
+                self.watch = None
+            elif watch.replaces(piece, self.fragments):
+                self.fragments = Fragments()
         self.fragments.append(piece)
         self.stage = DELTA
 
@@ -256,7 +260,8 @@ class _Slot(Saved):
             self.texts.setdefault("diff", _Text()).replace(operation["diff"], stage, report, "diff")
         for key in PART_LISTS:
             value = item.get(key)
-            if type(value) is list and (value or stage < ITEM_DONE):
+            # An empty list takes nothing back: what came before the item, or in its deltas, stays.
+            if type(value) is list and (value or not self.parts.get(key)):
                 self._take_parts(key, value, stage, report)
         self.done = self.done or stage >= ITEM_DONE
 
@@ -474,6 +479,7 @@ def on_terminal(state: ResponsesState, event: Event) -> None:
         state.error = _errors.normalise(error, error) if error else ProviderError()
     if event.extra:
         state.terminal_extra = {key: value for key, value in event.extra.items() if key != "stream_id"}
+    _report_repairs(state, state.report)
     output = envelope.get("output") if envelope is not None else None
     state.output = _reconciled(state, output if type(output) is list else [])
     state.slots = []
@@ -617,8 +623,8 @@ def on_delta(family: Family, state: ResponsesState, event: Event) -> None:
         text = _text(state, family, event, index)
         state.delta_key = key
         state.delta_part = text
-        if text is not None and text.watch is None and "cumulative" in state.options.repairs:
-            text.watch = Watch(on=True)
+        if text is not None and text.watch is None and text.stage == ADDED:
+            text.watch = Watch("cumulative" in state.options.repairs)
     if text is None:
         return
     if text.stage >= PART_DONE:
@@ -778,6 +784,13 @@ def on_late(state: ResponsesState, event: Event) -> None:
     """After the terminal event only errors count, and the engine has looked for those."""
 
 
+def on_late_failed(state: ResponsesState, event: Event) -> None:
+    """``response.failed`` after the terminal event: its error, and nothing else of it."""
+    error = event.response.get("error") if event.response is not None else None
+    if error and state.error is None:
+        state.error = _errors.normalise(error, error)
+
+
 def on_late_created(state: ResponsesState, event: Event) -> object:
     """``response.created`` after the terminal event: another response, unless it is a replay."""
     ident = event.response.get("id") if event.response is not None else None
@@ -855,7 +868,7 @@ for _kind, _statuses in _STATUS.items():
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "OPEN": OPEN,
-    "OVER": {**dict.fromkeys(OPEN, on_late), "response.created": on_late_created, "response": on_body},
+    "OVER": {**dict.fromkeys(OPEN, on_late), "response.failed": on_late_failed, "response.created": on_late_created, "response": on_body},
     "WHOLE": {"response.created": on_more_after_body, "response": on_body},
 }
 
@@ -869,11 +882,7 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
         return state.whole
     if not state.begun:
         return None
-    for slot in state.slots:
-        for text in slot.every_text():
-            verdict = text.watch.verdict("delta") if text.watch is not None else None
-            if verdict is not None:
-                report(*verdict)
+    _report_repairs(state, report)
     body = dict(state.envelope) if state.envelope is not None else {"object": "response"}
     output = state.output
     body["output"] = output if output is not None else [slot.build() for slot in state.in_order() if slot.item]
@@ -892,6 +901,14 @@ def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | N
     return [("delta", event.delta, text.fragments)] if event.delta else None
 
 
+def _report_repairs(state: ResponsesState, report: Report) -> None:
+    for slot in state.slots:
+        for text in slot.every_text():
+            verdict = text.watch.verdict("delta") if text.watch is not None else None
+            if verdict is not None:
+                report(*verdict)
+
+
 def recognise(obj: dict[str, Any]) -> bool:
     kind = obj.get("type")
     if type(kind) is str:
@@ -906,6 +923,11 @@ def is_body(obj: dict[str, Any], bare: bool) -> bool:
 def revive(obj: dict[str, Any], report: Report) -> Event:
     if is_body(obj, bare=True):
         return Event(type="response", extra=obj)
+    if obj.get("object") == "response" and "response" not in obj:
+        # R13: a bridge lays the response flat beside the type.
+        report("terminal_without_response", obj.get("type"), "the event's own keys")
+        flat = {key: value for key, value in obj.items() if key not in ("type", "sequence_number", "stream_id")}
+        obj = {"type": obj.get("type"), "response": flat}
     return from_dict(Event, obj, report)
 
 

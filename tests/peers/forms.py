@@ -22,7 +22,8 @@ litellm, completions
 langchain, every dialect
     One AIMessage: the first choice or candidate, its text, its blocks of thinking, its tool calls by name, id and
     arguments, and from the metadata finish reason, model and usage as LangChain counts it. Refusals and audio are
-    compared because its non-streaming message has them (additional_kwargs), ids and times are not.
+    compared because its non-streaming message has them (additional_kwargs); ids, times and empty blocks of text
+    are not.
 """
 
 from __future__ import annotations
@@ -247,7 +248,7 @@ def _langchain_blocks(content: Any) -> Any:
     return [
         {"type": block.get("type")} | _picked(block, "text", "thinking", "signature", "data") | {"citations": len(block.get("citations") or ())}
         for block in (content if isinstance(content, list) else [{"type": "text", "text": content}] if content else [])
-        if isinstance(block, dict)
+        if isinstance(block, dict) and not (block.get("type") == "text" and not block.get("text"))
     ]
 
 
@@ -269,7 +270,8 @@ def _langchain_messages(body: dict[str, Any]) -> Any:
     created = usage.get("cache_creation") or {}
     specific = sum(created.get(key) or 0 for key in ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"))
     into = (usage.get("input_tokens") or 0) + (usage.get("cache_read_input_tokens") or 0)
-    into += specific or usage.get("cache_creation_input_tokens") or 0
+    # The parts come with the start of the stream only, their sum again at its end.
+    into += usage.get("cache_creation_input_tokens") or specific
     details = {
         "cache_read": usage.get("cache_read_input_tokens"),
         "reasoning": (usage.get("output_tokens_details") or {}).get("thinking_tokens"),
