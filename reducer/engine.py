@@ -32,7 +32,7 @@ from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, is_whole
-from reducer.lanes import Template, learn
+from reducer.lanes import Template, learn, mixed
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
 from reducer.saving import Saved, dump
@@ -58,6 +58,10 @@ REPAIRS = frozenset(
 
 # Live reads that are held before they are proven: enough to share the cost, few enough to stay small.
 _HELD = 100
+# Less than that is not worth learning from, nor a live stream before this event; and what is taken plainly between.
+_WORTH = 1 << 13
+_STRETCH = 1 << 11
+_LIVE = 4
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
@@ -181,6 +185,7 @@ class Reducer(Generic[BodyT]):
         self._known: list[Template] = []
         self._learn_in = 1  # events until the next attempt to learn a template
         self._learn_every = 1
+        self._attempts = 0  # since the last run
         self._last: bytes | None = None  # the last event that went through a lane
         self._replayed_to: int | None = None  # after `resume`: sequence numbers that were handled before
         self._resumed = False  # nothing has been fed since `resume`
@@ -337,6 +342,8 @@ class Reducer(Generic[BodyT]):
             self._event = self._stream.dialect.decode(self._last)
             self._last = None
         number = getattr(self._event, "sequence_number", None)
+        if number is not None and number < self._number // 2:
+            number = None  # numbers that do not count the events tell nothing about a replay (R20)
         record = {
             "dialect": self._given.name if self._given is not None else "auto",
             "options": [self._strict, self._limits, sorted(self._options.repairs), sorted(self._options.text_keys)],
@@ -441,14 +448,17 @@ class Reducer(Generic[BodyT]):
         self._settle()
         at = 0
         end = len(data)
-        plain = 1 << 11  # bytes to take the plain way before the next attempt
-        while at < end:
+        stretch = _STRETCH  # bytes to take the plain way before the next attempt
+        # A short rest is not worth learning from, unless it is one live event of many.
+        while end - at >= _WORTH or (at == 0 and self._number >= _LIVE):
             lane = self._lane
             if lane is not None and data.startswith(lane.head, at):
                 begin = at
                 at = self._run_lane(lane, data, at)
+                if at - begin < 8 * len(lane.head) and len(self._known) > 1 and at < end:
+                    at = self._run_mixed(data, at)
                 if at > begin:
-                    plain = 1 << 11
+                    stretch = _STRETCH
                     continue
             self._lane = None
             if self._learn_in <= 1 and self._framer.ready:
@@ -456,13 +466,16 @@ class Reducer(Generic[BodyT]):
                 self._feed_one(data[at:stop])
             else:
                 # To the end of the event that is open, or of a stretch that grows while nothing repeats.
-                stretch = plain if self._framer.ready else 0
-                stop = self._event_end(data, min(end, at + stretch))
-                plain *= 2 if stretch else 1
+                ready = self._framer.ready
+                stop = self._event_end(data, min(end, at + stretch) if ready else at)
+                stretch *= 2 if ready else 1
                 before = self._number
                 self._feed_plain(data[at:stop])
                 self._learn_in -= self._number - before
             at = stop
+        if at < end:
+            self._lane = None
+            self._feed_plain(data[at:] if at else data)
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
@@ -497,7 +510,9 @@ class Reducer(Generic[BodyT]):
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         event = self._event
         self._learn_in = self._learn_every
-        self._learn_every = min(2 * self._learn_every, 1024)
+        self._attempts += 1
+        if self._attempts > 3:
+            self._learn_every = min(2 * self._learn_every, 1024)
         texts = dialect.texts(stream.state, event)
         if texts is None:
             return
@@ -523,19 +538,61 @@ class Reducer(Generic[BodyT]):
         if not holes or self._framer.offset + stop - at > self._check_at or not self._framer.idle:
             return at
         columns = lane.columns(holes)
-        if columns is None:
-            return at
-        self._add(lane, columns, len(holes), stop - at)
-        self._last = data[data.rfind(b"data:", at, stop) + 5 : stop]
+        if columns is not None:
+            self._add([(lane, columns)], len(holes), stop - at)
+        else:
+            # The run ends somewhere in here: prove as much of it as can be, by halves.
+            constant = len(lane.head) + len(lane.tail)
+            stop = at
+            step = len(holes) // 2
+            while step:
+                columns = lane.columns(holes[:step])
+                if columns is not None:
+                    size = step * constant + sum(map(len, holes[:step]))
+                    self._add([(lane, columns)], step, size)
+                    stop += size
+                    del holes[:step]
+                step //= 2
+        if stop > at:
+            self._last = data[data.rfind(b"data:", at, stop) + 5 : stop]
         return stop
 
-    def _add(self, lane: Template, columns: list[str], count: int, size: int) -> None:
-        for sink, text in zip(lane.sinks, columns, strict=True):
-            sink.add_all(text)
+    def _run_mixed(self, data: bytes, at: int) -> int:
+        """Take the run of events that fit one template or another; return where it ends."""
+        stream = self._stream
+        dialect: Dialect = stream.dialect  # type: ignore[assignment]
+        known = []
+        sinks: set[Any] = set()
+        for template in reversed(self._known):
+            texts = dialect.texts(stream.state, template.event)
+            mine = {sink for _, _, sink in texts or ()}
+            if texts is None or len(texts) != len(template.sinks) or mine & sinks or not template.tail.endswith(b"\n\n"):
+                continue  # two templates of one text would lose its order
+            sinks |= mine
+            template.sinks = [sink for _, _, sink in texts]
+            known.insert(0, template)
+        if len(known) < 2:
+            return at
+        batches, count, stop = mixed(known, data, at)
+        if count < 2 or self._framer.offset + stop - at > self._check_at or not self._framer.idle:
+            return at
+        proven = [(template, template.columns(holes)) for template, holes in batches]
+        if any(columns is None for _, columns in proven):
+            return at
+        self._add(proven, count, stop - at)  # type: ignore[arg-type]
+        self._last = data[data.rfind(b"data:", at, stop) + 5 : stop]
+        self._lane = batches[-1][0]
+        return stop
+
+    def _add(self, proven: list[tuple[Template, list[str]]], count: int, size: int) -> None:
+        for lane, columns in proven:
+            for sink, text in zip(lane.sinks, columns, strict=True):
+                sink.add_all(text)
         self._number += count
         self._framer.skip(count, size)
         if count > 3:
             self._learn_every = self._learn_in = 1
+            self._attempts = 0
 
     def _settle(self) -> None:
         """Prove and add what is held, before anything else happens."""
@@ -551,7 +608,7 @@ class Reducer(Generic[BodyT]):
         if self._framer.offset + size <= self._check_at:
             columns = lane.columns([data[begin:end] for data in held])
             if columns is not None:
-                self._add(lane, columns, len(held), size)
+                self._add([(lane, columns)], len(held), size)
                 self._last = held[-1][held[-1].rfind(b"data:") + 5 :]
                 return
         self._lane = None

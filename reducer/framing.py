@@ -29,6 +29,7 @@ line, without looking at lines one by one. It must agree with `_line` on every s
 from __future__ import annotations
 
 import re
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -324,6 +325,15 @@ class Framer(Saved):
                 region = data[at:stop] if stop >= 0 else b"\r"
                 if not region.count(b"\r") == region.count(b"\n") == region.count(b"\r\n"):
                     return at
+            if region.startswith(b"data: "):
+                # All of the plainest kind: the payloads are what stands between one constant.
+                payloads = region[6:].split(separator + b"data: ")
+                if region.count(b"\n") == 2 * (len(payloads) - 1):
+                    step = len(separator) + 6
+                    offsets = accumulate(map(step.__add__, map(len, payloads)), initial=base + at)
+                    frames.extend(zip(payloads, repeat(None), offsets, strict=False))
+                    at = stop + len(separator)
+                    continue
             for block in region.split(separator):
                 if line_end not in block:
                     if block.startswith(b"data: "):

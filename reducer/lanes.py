@@ -43,12 +43,16 @@ TEXT, PADDING, NUMBER, BLANKS = range(4)
 class Template:
     """The bytes of an event around its holes."""
 
-    __slots__ = ("_between", "_kinds", "_needle", "_pattern", "_rest", "event", "head", "longest", "sinks", "tail")
+    __slots__ = (
+        "_between", "_kinds", "_needle", "_pattern", "_rest", "after", "event", "head", "last_line", "longest", "sinks", "tail",
+    )  # fmt: skip
 
     def __init__(self, constants: list[bytes], kinds: list[int], sinks: list[Any], event: Any) -> None:
         self.head = constants[0]
         self.tail = constants[-1]
         self.longest = sum(map(len, constants)) + 256  # a longer read is more than one such event
+        self.last_line = self.tail.rstrip(b"\r\n")
+        self.after: Template = self  # the template that fitted the event after the last that this one fitted
         self.sinks = sinks  # of the text holes, in order
         self.event = event
         self._between = constants[1:-1]
@@ -96,12 +100,48 @@ class Template:
         last = pieces.pop()
         rest = self._rest
         holes = list(map(bytes.removesuffix, pieces, repeat(rest)))
-        if sum(map(len, pieces)) - sum(map(len, holes)) == len(rest) * len(pieces):
+        # What was split off and what is left must add up, or some piece did not end as it should.
+        constant = (len(rest) + len(self._needle)) * len(pieces)
+        if constant + sum(map(len, holes)) + len(last) == stop - begin:
             holes.append(last)
             return holes, stop + len(tail)
         fit = next(place for place, piece in enumerate(pieces) if not piece.endswith(rest))
         del holes[fit:]
         return holes, at + fit * (len(head) + len(tail)) + sum(map(len, holes))
+
+
+def mixed(known: list[Template], data: bytes, at: int) -> tuple[list[tuple[Template, list[bytes]]], int, int]:
+    """Take events that fit one of several templates, interleaved (parallel calls, several choices).
+
+    Returns the holes by template, the template of the last event last; how many events; and where they end.
+    """
+    stop = data.rfind(b"\n\n", at, at + _WINDOW)
+    if stop < at:
+        return [], 0, at
+    holes: dict[int, tuple[Template, list[bytes]]] = {}
+    template = known[-1]
+    count = 0
+    for block in data[at:stop].split(b"\n\n"):
+        expected = template.after
+        if not (block.startswith(expected.head) and block.endswith(expected.last_line)):
+            for expected in known:
+                if block.startswith(expected.head) and block.endswith(expected.last_line):
+                    template.after = expected
+                    break
+            else:
+                break
+        template = expected
+        hole = block[len(template.head) : -len(template.last_line)]
+        found = holes.get(id(template))
+        if found is None:
+            holes[id(template)] = (template, [hole])
+        else:
+            found[1].append(hole)
+        at += len(block) + 2
+        count += 1
+    if count:
+        holes[id(template)] = holes.pop(id(template))
+    return list(holes.values()), count, at
 
 
 def _text(joined: bytes, column: list[bytes]) -> str | None:

@@ -64,13 +64,9 @@ def test_R21_a_new_connection_goes_on_where_the_saved_one_ended(last):
     assert result.problems == ()
 
 
-@pytest.mark.parametrize("first", range(len(EVENTS)))
-@pytest.mark.parametrize("last", [2, 4, 5, 7])
-def test_R21_events_that_are_sent_again_are_dropped(first, last):
+@pytest.mark.parametrize(("last", "first"), [(last, first) for last in (2, 4, 5, 7) for first in range(last + 2)])
+def test_R21_events_that_are_sent_again_are_dropped(last, first):
     """A server that resends earlier events, or all of them, doubles nothing."""
-    if first > last + 1:
-        pytest.skip("events are missing, not repeated")
-
     result = resumed(interrupted(*EVENTS[: last + 1]), *EVENTS[first:])
 
     assert result.to_dict() == BODY
@@ -78,7 +74,7 @@ def test_R21_events_that_are_sent_again_are_dropped(first, last):
     assert result.problems == ()
 
 
-@pytest.mark.parametrize("cut", [1, 5, 20, 60, 120])
+@pytest.mark.parametrize("cut", [1, 4, 5, 20, 60, 120])
 def test_R21_an_event_that_was_cut_is_sent_again_whole(cut):
     """The connection broke inside an event, and the new one begins with that event: half of it is dropped, and said so."""
     result = resumed(interrupted(*EVENTS[:5], EVENTS[5][:cut]), *EVENTS[5:])
@@ -106,7 +102,12 @@ def test_R21_a_checkpoint_takes_the_place_of_what_was_saved():
             "id": "resp_21",
             "object": "response",
             "status": "in_progress",
-            "output": [{**BODY["output"][0], "content": [{"type": "output_text", "text": "To be continued", "annotations": []}]}],
+            "output": [
+                {
+                    **BODY["output"][0],
+                    "content": [{"type": "output_text", "text": "To be continued", "annotations": []}],
+                }
+            ],
         },
     }
 

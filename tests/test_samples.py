@@ -67,7 +67,8 @@ def test_sample_without_problems_passes_strict(name):
 
 def test_every_sample_has_an_expectation_and_every_expectation_a_sample():
     """Inputs and expectations belong together by name."""
-    expectations = set(SAMPLES.rglob("*.expected.json"))
+    odd = SAMPLES / "odd"  # test_quirks has those
+    expectations = {path for path in SAMPLES.rglob("*.expected.json") if odd not in path.parents}
 
     assert expectations == {expectation_of(name) for name in NAMES}
 

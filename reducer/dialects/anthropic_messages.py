@@ -581,6 +581,24 @@ def build(state: MessageState, report: Report) -> dict[str, Any] | None:
     return body
 
 
+# Delta type -> the key of its text.
+_LANE_KEYS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+
+
+def texts(state: MessageState, event: Event) -> list[tuple[str, str, Any]] | None:
+    """The text that a delta added, if repeating it with another would add that and nothing else."""
+    delta = event.delta
+    block = state.blocks.get(event.index)  # type: ignore[arg-type]
+    if event.type != "content_block_delta" or delta is None or delta.extra or event.extra or block is None:
+        return None
+    key = _LANE_KEYS.get(delta.type)
+    if key is None or any(getattr(delta, name) for name in Delta.__struct_fields__ if name not in ("type", key)):
+        return None
+    value = getattr(delta, key)
+    sink = block.input if key == "partial_json" else block.texts.get(key)
+    return [(key, value, sink)] if type(value) is str and value and sink is not None else None
+
+
 def recognise(obj: dict[str, Any]) -> bool:
     kind = obj.get("type")
     # `ping` and `error` are not Anthropic's alone.
@@ -612,5 +630,6 @@ DIALECT = Dialect(
     finished=lambda state: state.done or state.whole is not None,
     has_content=lambda state: state.whole is not None or any(block.has_content() for block in state.blocks.values()),
     find_error=find_error,
+    texts=texts,
     handlers=HANDLERS,
 )

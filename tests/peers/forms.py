@@ -92,6 +92,8 @@ def _litellm_chat(body: dict[str, Any]) -> Any:
     for choice in body.get("choices") or ():
         message = choice["message"]
         kept = _picked({**message, "reasoning_content": message.get("reasoning_content") or message.get("reasoning")}, *_LITELLM_MESSAGE)
+        if isinstance(kept.get("audio"), dict):
+            kept["audio"] = _picked(kept["audio"], "id", "data", "transcript", "expires_at")
         finish = (choice.get("provider_specific_fields") or {}).get("native_finish_reason") or choice.get("finish_reason")
         form["choices"].append(
             {"index": choice["index"], "message": kept, "finish_reason": finish, "logprobs": choice.get("logprobs")}

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.corpus import normalised
 from tests.peers.compare import Difference, Outcome
+from tests.peers.forms import _call
 
 Rule = Callable[[Outcome, "Difference | None"], bool]
 
@@ -96,6 +97,28 @@ def _calls(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
+def _under(value: Any, key: str, named: bool = False) -> Iterator[str]:
+    """Yield the strings under a key, however deep."""
+    if named and isinstance(value, str) and value:
+        yield value
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            yield from _under(entry, key, name == key)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _under(entry, key)
+
+
+def _is_joined(text: Any, pieces: list[str]) -> bool:
+    """Whether a text is two or more of these pieces, in their order, and nothing else."""
+    taken = 0
+    for piece in pieces:
+        if isinstance(text, str) and text.startswith(piece):
+            text = text[len(piece) :]
+            taken += 1
+    return text == "" and taken > 1
+
+
 def _lists(value: Any) -> Iterator[list[Any]]:
     if isinstance(value, dict):
         for entry in value.values():
@@ -171,7 +194,12 @@ def _choices_absent(outcome: Outcome) -> bool:
 
 @_raised("openai/openai.chat", text="^AssertionError", name="function-absent")
 def _function_absent(outcome: Outcome) -> bool:
-    return any(not call.get("function") for call in _calls(outcome))
+    return any(call.get("type") == "function" and not call.get("function") for call in _calls(outcome))
+
+
+@_raised("openai/openai.chat", text="^AssertionError", name="tool-type-erased")
+def _tool_type_erased(outcome: Outcome) -> bool:
+    return any("type" in call and not call["type"] for call in _calls(outcome))
 
 
 @_raised("openai/openai.chat", text="^IndexError", name="index-gap")
@@ -260,7 +288,8 @@ def _tool_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> b
 
 @_at("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.(?!role|content|refusal|tool_calls)(.+)", name="strings-concatenated")
 def _strings(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return _repeated(difference)
+    keys = re.findall(r"[^.\[\]]+", at[2])
+    return _is_joined(difference.theirs, [text for delta in _deltas(outcome, at[1]) for text in _under({keys[0]: delta.get(keys[0])}, keys[-1])])
 
 
 @_at("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.(?!role|content|refusal|tool_calls)(.+)", name="numbers-summed")
@@ -309,14 +338,16 @@ def _ids_change(outcome: Outcome) -> bool:
     return any(len(found) > 1 for found in ids.values())
 
 
-@_raised("openai/openai.responses", text="^IndexError", name="part-absent")
-def _part_absent(outcome: Outcome) -> bool:
-    """A delta for a content part that no ``response.content_part.added`` has announced."""
-    added = {(event.get("output_index"), event.get("content_index")) for event in outcome.stream.payloads if event.get("type") == "response.content_part.added"}
-    return any(
-        event.get("type") == "response.output_text.delta" and (event.get("output_index"), event.get("content_index")) not in added
-        for event in outcome.stream.payloads
-    )
+@_raised("openai/openai.responses", text="^IndexError", name="content-index-gap")
+def _content_index_gap(outcome: Outcome) -> bool:
+    """A content part whose index is not its place: one before it is hidden, or no event has added it."""
+    parts: dict[Any, int] = {}
+    for event in outcome.stream.payloads:
+        if event.get("type") == "response.content_part.added":
+            parts[event.get("output_index")] = parts.get(event.get("output_index"), 0) + 1
+        elif event.get("type") == "response.output_text.delta" and event["content_index"] >= parts.get(event.get("output_index"), 0):
+            return True
+    return False
 
 
 @_at("openai/openai.responses", path="output", name="terminal-output-empty")
@@ -350,7 +381,7 @@ def _beta_blocks(outcome: Outcome, difference: Difference, at: re.Match[str]) ->
 
 @_at("litellm/openai.chat", path=r"created", name="created-of-first-chunk")
 def _created(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return difference.theirs == outcome.stream.payloads[0].get("created")
+    return difference.theirs == (outcome.stream.payloads[0].get("created") or None)
 
 
 @_at("litellm/openai.chat", path=r"system_fingerprint", name="fingerprint-of-first-chunk")
@@ -413,9 +444,10 @@ def _finishing(outcome: Outcome) -> list[tuple[Any, Any]]:
     return [(chunk, choice) for chunk, choice in firsts if choice.get("finish_reason")]
 
 
-@_at("langchain/openai.chat", path=r"finish_reason|model|system_fingerprint", name="choices-merged")
-def _langchain_choices_metadata(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return _several(outcome) and _metadata_joined(outcome, difference)
+@_at("langchain/openai.chat", path=r"(content|tool_calls|finish_reason|model|system_fingerprint)(\W.*)?", name="choices-merged")
+def _langchain_choices(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    several = len(outcome.stream.body["choices"]) > 1
+    return several and (at[1] in ("content", "tool_calls") or _metadata_joined(outcome, difference))
 
 
 @_at("langchain/openai.chat", path=r"finish_reason|model|system_fingerprint", name="metadata-concatenated")
@@ -433,31 +465,18 @@ def _metadata_joined(outcome: Outcome, difference: Difference) -> bool:
     return (difference.theirs or "") == "".join(value for value in said if value)
 
 
-def _several(outcome: Outcome) -> bool:
-    return len(outcome.stream.body["choices"]) > 1
-
-
 @_at("langchain/openai.chat", path=r"usage\.\w+", name="usage-summed")
 def _usage_summed(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     usages = _usages(outcome)
     if len(usages) < 2:
         return False
     key = difference.path.partition(".")[2]
-    names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens", "total_tokens": "total_tokens"}
-    if key in names:
-        return difference.theirs == sum(usage.get(names[key]) or 0 for usage in usages)
+    if key in ("input_tokens", "output_tokens", "total_tokens"):
+        counts = [[usage.get(name) or 0 for name in ("prompt_tokens", "completion_tokens", "total_tokens")] for usage in usages]
+        totals = {"input_tokens": [into for into, _, _ in counts], "output_tokens": [out for _, out, _ in counts]}
+        return difference.theirs == sum(totals.get(key) or [total or into + out for into, out, total in counts])
     detail = {"cache_read": "prompt_tokens_details.cached_tokens", "reasoning": "completion_tokens_details.reasoning_tokens"}[key]
     return (difference.theirs or 0) == sum(_follow(usage, detail) or 0 for usage in usages)
-
-
-@_at("langchain/openai.chat", path=r"(content|tool_calls)(\W.*)?", name="choices-merged")
-def _langchain_choices(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return _several(outcome)
-
-
-RULES["langchain/openai.chat/choices-merged"] = lambda outcome, difference: (
-    difference is not None and (_langchain_choices(outcome, difference) or _langchain_choices_metadata(outcome, difference))
-)
 
 
 @_at("langchain/openai.chat", path=r"content(\[.*)?", name="content-parts")
@@ -475,6 +494,30 @@ def _audio_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> 
     return difference.theirs is None
 
 
+# -- langchain, responses ----------------------------------------------------------------------------------------
+
+
+@_at("langchain/openai.responses", path=r"text|tool_calls(\[\d+\].*)?|reasoning\[\d+\]\.summary\[\d+\]", name="deltas-only")
+def _deltas_only(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """What LangChain says is what the deltas say, and a later event says otherwise."""
+    joined: dict[tuple[Any, ...], str] = {}
+    for event in outcome.stream.payloads:
+        if str(event.get("type")).endswith(".delta") and isinstance(event.get("delta"), str):
+            key = event["type"], event.get("output_index"), event.get("summary_index")
+            joined[key] = joined.get(key, "") + event["delta"]
+    if difference.path == "text":
+        return difference.theirs == "".join(text for key, text in joined.items() if key[0] == "response.output_text.delta")
+    if difference.path.startswith("tool_calls"):
+        said = [_call("", "", text)["args"] for key, text in joined.items() if key[0] == "response.function_call_arguments.delta"]
+        return any(difference.theirs == _follow(args, difference.path.partition(".args")[2]) for args in [*said, None])
+    return difference.theirs in joined.values()
+
+
+@_at("langchain/openai.responses", path=r"reasoning(\[\d+\]\.id)?", name="ids-change")
+def _langchain_ids_change(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return _ids_change(outcome, None)
+
+
 # -- langchain, anthropic ----------------------------------------------------------------------------------------
 
 
@@ -482,3 +525,46 @@ def _audio_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> 
 def _usage_of_start(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     delta = [event.get("usage") or {} for event in outcome.stream.payloads if event.get("type") == "message_delta"]
     return not any(usage.get("input_tokens") for usage in delta)
+
+
+@_at("langchain/anthropic.messages", path=r"(content|tool_calls|stop_reason|usage)(\W.*)?", name="content-of-start-lost")
+def _content_of_start(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(event.get("message", {}).get("content") for event in outcome.stream.payloads if event.get("type") == "message_start")
+
+
+@_at("langchain/anthropic.messages", path=r"tool_calls\[\d+\]\.args", name="input-cut")
+def _langchain_input_cut(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and isinstance(difference.theirs, str)
+
+
+# -- langchain, gemini -------------------------------------------------------------------------------------------
+
+
+@_at("langchain/gemini.generate", path=r"finish_reason", name="finish-concatenated")
+def _finish_concatenated(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    firsts = [chunk["candidates"][0] for chunk in outcome.stream.payloads if chunk.get("candidates")]
+    return difference.theirs == "".join(candidate.get("finishReason") or "" for candidate in firsts)
+
+
+@_at("langchain/gemini.generate", path=r"tool_calls(\[.*)?", name="partial-arguments")
+def _partial_arguments(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    calls = [part["functionCall"] for entries in _lists(outcome.stream.payloads) for part in entries if isinstance(part, dict) and "functionCall" in part]
+    return any("willContinue" in call or "partialArgs" in call for call in calls)
+
+
+# -- litellm, completions and more -------------------------------------------------------------------------------
+
+
+@_raised("litellm/openai.chat", text="^ValidationError: .*ChoiceLogprobs", name="logprobs-invalid")
+def _logprobs_invalid(outcome: Outcome) -> bool:
+    return any(choice.get("logprobs") for choice in _chunk_choices(outcome))
+
+
+@_at("litellm/openai.completions", path=r"usage(\..*)?", name="usage-estimated")
+def _completions_usage(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return True
+
+
+@_raised("litellm/openai.completions", text="IndexError", name="last-chunk-without-choice")
+def _last_chunk(outcome: Outcome) -> bool:
+    return not outcome.stream.payloads[-1].get("choices")

@@ -9,10 +9,10 @@ from typing import Any
 
 def payloads(data: bytes) -> list[Any]:
     """Return the JSON values of a stream: of its ``data:`` fields, or of its lines where it has none."""
-    text = data.decode("utf-8-sig", "replace")
+    text = re.sub(r"\r\n?", "\n", data.decode("utf-8-sig", "replace"))
     found = []
-    for event in re.split(r"(?:\r\n|\r|\n){2,}", text):
-        lines = [line for line in re.split(r"\r\n|\r|\n", event) if line]
+    for event in text.split("\n\n"):
+        lines = event.split("\n")
         fields = [line[5:].removeprefix(" ") for line in lines if line.startswith("data:")]
         found += ["\n".join(fields)] if fields else [line for line in lines if line.startswith("{")]
     values = []
