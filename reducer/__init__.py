@@ -11,6 +11,7 @@ from reducer.errors import (
     UsageError,
 )
 from reducer.result import Limits, Problem, ProviderError, Result, Timing
+from reducer.view import ToolCallView, UsageView, View
 from reducer.whole import reduce, reduce_all
 
 __version__ = "0.1.0"
@@ -28,7 +29,10 @@ __all__ = [
     "Result",
     "StateError",
     "Timing",
+    "ToolCallView",
     "UsageError",
+    "UsageView",
+    "View",
     "__version__",
     "reduce",
     "reduce_all",

@@ -245,6 +245,7 @@ class Reducer(Generic[BodyT]):
         if self._closed is not None:
             raise ClosedError("feed_event after close: a Reducer takes one stream")
         self._settle()
+        self._lane = None
         data = _payload_bytes(payload)
         now = at if at is not None or self._clock is None else self._clock()
         self._eaten += len(data)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
 from reducer.errors import MissingExtraError, UsageError
 from reducer.typed import copied, to_struct
+from reducer.view import View
 
 BodyT = TypeVar("BodyT")
 Status = Literal["complete", "truncated", "failed", "empty"]
@@ -143,6 +145,17 @@ class Result(Generic[BodyT]):
     def to_dict(self) -> dict[str, Any] | None:
         """Return the body as plain Python, a copy of its own each time."""
         return cast("dict[str, Any] | None", copied(self._wire))
+
+    def view(self, choice: int = 0) -> View | None:
+        """Return one choice of the body as a small message in the names that all dialects share.
+
+        ``choice`` is its place among the body's choices, or candidates. A body without any gives an empty message for
+        the first; ``None`` if there is no body, or no such choice. Never raises for what the body says.
+        """
+        if type(choice) is not int or choice < 0:
+            raise UsageError(f"choice must be a place among the choices, from 0, not {choice!r}")
+        to_view: Callable[[dict[str, Any], int], View | None] | None = getattr(self._final, "to_view", None)
+        return to_view(self._wire, choice) if to_view is not None and self._wire is not None else None
 
     def to_openai(self) -> Any:
         """Return the body as the type of the openai package, which is imported here.

@@ -14,7 +14,7 @@ MODULES = {
 }
 # From the inside out; a room may import its own layer and those before it.
 LAYERS = [
-    {"errors", "result", "typed"},
+    {"errors", "result", "typed", "view"},
     {"framing", "decoding", "dialects", "lanes", "repeats", "saving"},
     {"engine", "whole"},
     {"captures", "outputs", "parallel", "embed"},

@@ -31,9 +31,11 @@ from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, Sta
 from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
+from reducer.dialects._views import ToView, common_finish, count, join_texts, record, records, string, summed, used
 from reducer.dialects._wire import Wire, from_dict
 from reducer.saving import Saved
-from reducer.typed import Body
+from reducer.typed import Body, copied
+from reducer.view import FinishReason, ToolCallView, UsageView, View
 
 # -- wire events ---------------------------------------------------------------------------------
 
@@ -113,10 +115,57 @@ class Usage(Body, frozen=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+_FINISH: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+
+def _view_usage(usage: Any) -> UsageView | None:
+    if type(usage) is not dict:
+        return None
+    read, cached, made = (
+        count(usage.get(key)) for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    )
+    # `input_tokens` counts what came neither from a cache nor went into one.
+    return used(
+        None if read is None else summed(read, cached, made),
+        count(usage.get("output_tokens")),
+        None,
+        cached,
+        record(usage.get("output_tokens_details")).get("thinking_tokens"),
+    )
+
+
+def view(body: dict[str, Any], choice: int) -> View | None:
+    """View the message, which is the only choice."""
+    if choice:
+        return None
+    blocks = records(body.get("content"))
+    calls = [
+        ToolCallView(string(block.get("id")), string(block.get("name")), copied(block.get("input")))
+        for block in blocks
+        if block.get("type") == "tool_use"
+    ]
+    return View(
+        role=string(body.get("role")),
+        text=join_texts(block.get("text") for block in blocks if block.get("type") == "text"),
+        reasoning=join_texts((block.get("thinking") for block in blocks if block.get("type") == "thinking"), "\n\n"),
+        tool_calls=calls,
+        finish_reason=common_finish(_FINISH, body.get("stop_reason"), bool(calls)),
+        usage=_view_usage(body.get("usage")),
+    )
+
+
 class Message(Body, frozen=True):
     """What a Messages call without streaming returns."""
 
     sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"anthropic": ("anthropic.types", "Message")}
+    to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None
     type: str | None = None

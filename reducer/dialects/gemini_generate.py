@@ -35,10 +35,23 @@ from reducer.dialects._dialect import Dialect, LimitReached, Options, State
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch
+from reducer.dialects._views import (
+    ToView,
+    common_finish,
+    count,
+    join_texts,
+    pick,
+    record,
+    records,
+    string,
+    summed,
+    used,
+)
 from reducer.dialects._wire import Wire, from_dict
 from reducer.result import Limits, ProviderError
 from reducer.saving import Saved
 from reducer.typed import Body, copied
+from reducer.view import FinishReason, ToolCallView, UsageView, View
 
 # -- wire events ---------------------------------------------------------------------------------
 
@@ -206,10 +219,70 @@ class UsageMetadata(Body, frozen=True, rename="camel"):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+_FINISH: dict[str, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "BLOCKLIST": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "RECITATION": "content_filter",
+    "SAFETY": "content_filter",
+    "SPII": "content_filter",
+}
+
+
+def _view_usage(usage: Any) -> UsageView | None:
+    if type(usage) is not dict:
+        return None
+
+    def tokens(kind: str) -> int | None:
+        return count(usage.get(f"{kind}TokenCount"))
+
+    # What tools at the provider returned is counted beside the prompt, thoughts beside the candidates.
+    return used(
+        summed(tokens("prompt"), tokens("toolUsePrompt")),
+        summed(tokens("candidates"), tokens("thoughts")),
+        usage.get("totalTokenCount"),
+        usage.get("cachedContentTokenCount"),
+        usage.get("thoughtsTokenCount"),
+    )
+
+
+def view(body: dict[str, Any], choice: int) -> View | None:
+    """View a candidate. A blocked prompt has none, and its view says that it was blocked."""
+    candidate = pick(body.get("candidates"), choice)
+    if candidate is None:
+        return None
+    content = record(candidate.get("content"))
+    parts = records(content.get("parts"))
+    calls = [
+        ToolCallView(string(call.get("id")), string(call.get("name")), copied(call.get("args")))
+        for call in (part.get("functionCall") for part in parts)
+        if type(call) is dict
+    ]
+    role = string(content.get("role"))
+    reason = common_finish(_FINISH, candidate.get("finishReason"), bool(calls))
+    if not body.get("candidates") and record(body.get("promptFeedback")).get("blockReason"):
+        reason = "content_filter"
+    return View(
+        role="assistant" if role == "model" else role,
+        text=join_texts(part.get("text") for part in parts if not part.get("thought")),
+        # Unlike other dialects' blocks of reasoning, thoughts are cut anywhere: a signature begins a new part (G1).
+        reasoning=join_texts(part.get("text") for part in parts if part.get("thought")),
+        tool_calls=calls,
+        finish_reason=reason,
+        usage=_view_usage(body.get("usageMetadata")),
+    )
+
+
 class GenerateContentResponse(Body, frozen=True, rename="camel"):
     """What a generateContent call returns."""
 
     sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"google": ("google.genai.types", "GenerateContentResponse")}
+    to_view: ClassVar[ToView] = staticmethod(view)
     usage_key: ClassVar[str] = "usageMetadata"
 
     candidates: list[Candidate] = field(default_factory=list)

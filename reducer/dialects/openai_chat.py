@@ -30,9 +30,24 @@ from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import add_entries, merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch, loses_usage, merge_usage
+from reducer.dialects._views import (
+    COMPLETION_FINISH,
+    ToView,
+    called,
+    called_freely,
+    common_finish,
+    completion_usage,
+    join_texts,
+    pick,
+    record,
+    records,
+    string,
+    text_of,
+)
 from reducer.dialects._wire import Wire, from_dict
 from reducer.saving import Saved
 from reducer.typed import Body, copied
+from reducer.view import View
 
 # -- wire events ---------------------------------------------------------------------------------
 
@@ -190,10 +205,40 @@ class Usage(Body, frozen=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+def view(body: dict[str, Any], choice: int) -> View | None:
+    """View a choice. Of the names for reasoning the first that says something counts (C4)."""
+    one = pick(body.get("choices"), choice)
+    if one is None:
+        return None
+    message = record(one.get("message"))
+    content = message.get("content")
+    parts = content if type(content) is list else [content]
+    reasonings = [text_of(message.get(key)) for key in ("reasoning_content", "reasoning", "thinking", "reasoning_text")]
+    # C2: Mistral mixes thinking into the content.
+    thoughts = [text_of(part.get("thinking")) for part in records(parts) if part.get("type") == "thinking"]
+    calls = []
+    for call in records(message.get("tool_calls")) or [{"function": message.get("function_call")}]:
+        function, custom = call.get("function"), call.get("custom")
+        if type(function) is dict:
+            calls.append(called(call.get("id"), function.get("name"), function.get("arguments")))
+        elif type(custom) is dict:
+            calls.append(called_freely(call.get("id"), custom.get("name"), custom.get("input")))
+    return View(
+        role=string(message.get("role")),
+        text=join_texts(text_of(part) for part in parts if record(part).get("type", "text") == "text"),
+        reasoning=next(filter(None, [*reasonings, join_texts(thoughts)]), join_texts(reasonings)),
+        refusal=text_of(message.get("refusal")),
+        tool_calls=calls,
+        finish_reason=common_finish(COMPLETION_FINISH, one.get("finish_reason"), bool(calls)),
+        usage=completion_usage(body.get("usage")),
+    )
+
+
 class ChatCompletion(Body, frozen=True):
     """What a Chat Completions call without streaming returns."""
 
     sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types.chat", "ChatCompletion")}
+    to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None
     object: str | None = None

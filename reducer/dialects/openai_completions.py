@@ -28,9 +28,11 @@ from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch, loses_usage, merge_usage
+from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
 from reducer.dialects._wire import Wire, from_dict
 from reducer.saving import Saved
 from reducer.typed import Body
+from reducer.view import View
 
 # -- wire events ---------------------------------------------------------------------------------
 
@@ -102,10 +104,23 @@ class Usage(Body, frozen=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+def view(body: dict[str, Any], choice: int) -> View | None:
+    """View a choice: there are no roles, and nothing but text."""
+    one = pick(body.get("choices"), choice)
+    if one is None:
+        return None
+    return View(
+        text=string(one.get("text")),
+        finish_reason=common_finish(COMPLETION_FINISH, one.get("finish_reason"), False),
+        usage=completion_usage(body.get("usage")),
+    )
+
+
 class Completion(Body, frozen=True):
     """What a Completions call without streaming returns."""
 
     sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types", "Completion")}
+    to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None
     object: str | None = None

@@ -34,10 +34,23 @@ from reducer.dialects import _errors
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch
+from reducer.dialects._views import (
+    ToView,
+    called,
+    called_freely,
+    common_finish,
+    count,
+    join_texts,
+    record,
+    records,
+    string,
+    used,
+)
 from reducer.dialects._wire import Wire, from_dict
 from reducer.result import ProviderError
 from reducer.saving import Saved
 from reducer.typed import Body, copied
+from reducer.view import FinishReason, UsageView, View
 
 # -- wire events ---------------------------------------------------------------------------------
 
@@ -126,10 +139,66 @@ class Usage(Body, frozen=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+# The status, or why it is incomplete.
+_FINISH: dict[str, FinishReason] = {
+    "completed": "stop",
+    "max_output_tokens": "length",
+    "content_filter": "content_filter",
+}
+# Calls without a name, which stay in the body; where one is the last item, the model waits for the caller.
+_WAITING = {
+    "apply_patch_call", "computer_call", "local_shell_call", "mcp_approval_request", "shell_call", "tool_search_call",
+}  # fmt: skip
+
+
+def _view_usage(usage: Any) -> UsageView | None:
+    if type(usage) is not dict:
+        return None
+    return used(
+        count(usage.get("input_tokens")),
+        count(usage.get("output_tokens")),
+        usage.get("total_tokens"),
+        record(usage.get("input_tokens_details")).get("cached_tokens"),
+        record(usage.get("output_tokens_details")).get("reasoning_tokens"),
+    )
+
+
+def view(body: dict[str, Any], choice: int) -> View | None:
+    """View the response, which is the only choice. A summary is taken before the reasoning that it sums up."""
+    if choice:
+        return None
+    items = records(body.get("output"))
+    messages = [item for item in items if item.get("type") == "message"]
+    parts = [part for item in messages for part in records(item.get("content"))]
+    thoughts = [item for item in items if item.get("type") == "reasoning"]
+    reasonings = [part for item in thoughts for part in records(item.get("summary")) or records(item.get("content"))]
+    calls = []
+    for item in items:
+        id = item.get("call_id") or item.get("id")
+        if item.get("type") == "function_call":
+            calls.append(called(id, item.get("name"), item.get("arguments")))
+        elif item.get("type") == "custom_tool_call":
+            calls.append(called_freely(id, item.get("name"), item.get("input")))
+    waits = bool(calls) or (bool(items) and string(items[-1].get("type")) in _WAITING)
+    status = body.get("status")
+    word = record(body.get("incomplete_details")).get("reason") if status == "incomplete" else status
+    return View(
+        # Other items have no role, and the output is the assistant's.
+        role=next((string(item.get("role")) for item in messages), "assistant" if items else None),
+        text=join_texts(part.get("text") for part in parts if part.get("type") == "output_text"),
+        reasoning=join_texts((part.get("text") for part in reasonings), "\n\n"),
+        refusal=join_texts(part.get("refusal") for part in parts if part.get("type") == "refusal"),
+        tool_calls=calls,
+        finish_reason=common_finish(_FINISH, word, waits),
+        usage=_view_usage(body.get("usage")),
+    )
+
+
 class Response(Body, frozen=True):
     """What a Responses call without streaming returns."""
 
     sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types.responses", "Response")}
+    to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None
     object: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,26 +26,31 @@ class Peer(NamedTuple):
 
     name: str
     environment: str
-    package: str  # the one whose version counts
+    packages: dict[str, str]  # dialect -> the package that accumulates it
     command: tuple[str, ...]
 
-    @property
-    def version(self) -> str:
-        """The version that is pinned."""
-        return environments()[self.environment].version(self.package)
-
-    @property
-    def dialects(self) -> list[str]:
-        """What it accumulates."""
-        return [dialect for name, dialect in FORMS if name == self.name]
+    def version(self, dialect: str) -> str:
+        """Return the pinned version of what accumulates a dialect."""
+        return environments()[self.environment].version(self.packages[dialect])
 
 
+# google-genai is none: it yields chunks and joins them nowhere (see peers.toml).
 PEERS = [
-    Peer("openai", "openai", "openai", ("run_openai.py",)),
-    Peer("anthropic", "anthropic", "anthropic", ("run_anthropic.py",)),
-    Peer("anthropic-beta", "anthropic", "anthropic", ("run_anthropic.py", "--beta")),
-    Peer("litellm", "litellm", "litellm", ("run_litellm.py",)),
-    Peer("langchain", "langchain", "langchain-core", ("run_langchain.py",)),
+    Peer("openai", "openai", {"openai.chat": "openai", "openai.responses": "openai"}, ("run_openai.py",)),
+    Peer("anthropic", "anthropic", {"anthropic.messages": "anthropic"}, ("run_anthropic.py",)),
+    Peer("anthropic-beta", "anthropic", {"anthropic.messages": "anthropic"}, ("run_anthropic.py", "--beta")),
+    Peer("litellm", "litellm", {"openai.chat": "litellm", "openai.completions": "litellm"}, ("run_litellm.py",)),
+    Peer(
+        "langchain",
+        "langchain",
+        {
+            "openai.chat": "langchain-openai",
+            "openai.responses": "langchain-openai",
+            "anthropic.messages": "langchain-anthropic",
+            "gemini.generate": "langchain-google-genai",
+        },
+        ("run_langchain.py",),
+    ),
 ]
 
 
@@ -118,18 +124,21 @@ def missing() -> list[Environment]:
 def run(streams: Iterable[Stream]) -> list[Outcome]:
     """Run every peer on every stream that it has an accumulator for."""
     streams = list(streams)
-    with ThreadPoolExecutor(2) as pool:
-        # The slowest first.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # The slowest peers are the last.
         found = list(pool.map(lambda peer: _run(peer, streams), reversed(PEERS)))
     return [outcome for outcomes in reversed(found) for outcome in outcomes]
 
 
 def _run(peer: Peer, streams: list[Stream]) -> list[Outcome]:
-    mine = [stream for stream in streams if stream.dialect in peer.dialects]
+    mine = [stream for stream in streams if stream.dialect in peer.packages]
     jobs = [{"id": place, "dialect": stream.dialect, "payloads": stream.payloads} for place, stream in enumerate(mine)]
-    command = [environments()[peer.environment].interpreter, "-I", "-X", "utf8", HERE / "_loop.py"]
     command = [environments()[peer.environment].interpreter, HERE / peer.command[0], *peer.command[1:]]
-    done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    # Nothing of ours is on its path, and nothing that it does may ask the network.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVERAGE_", "COV_"))}
+    done = subprocess.run(
+        command, input=json.dumps(jobs), capture_output=True, text=True, env=environment, timeout=TIMEOUT, check=False
+    )
     answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
     if done.returncode or len(answers) != len(jobs):
         raise RuntimeError(f"{peer.name}: exit {done.returncode}, {len(answers)} of {len(jobs)} answers\n{done.stderr[-2000:]}")

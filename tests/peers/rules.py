@@ -16,51 +16,50 @@ from tests.peers.compare import Difference, Outcome
 from tests.peers.forms import _call
 
 Rule = Callable[[Outcome, "Difference | None"], bool]
+OnDifference = Callable[[Outcome, Difference, "re.Match[str]"], bool]
+OnError = Callable[[Outcome], bool]
 
-# Defect -> rule. The first that says yes has it.
-RULES: dict[str, Rule] = {}
+# Peer and dialect -> defect -> the rules that know it. The first that says yes has it.
+RULES: dict[str, dict[str, list[Rule]]] = {}
 
 
 def explained(outcome: Outcome) -> Iterator[tuple[str | None, Difference | None]]:
-    """Yield the defect behind each difference of an outcome; None where no rule knows it."""
+    """Yield the defect behind each difference of an outcome, and behind its error; None where no rule knows it."""
+    defects = RULES[f"{outcome.peer}/{outcome.stream.dialect}"]
     for difference in outcome.differences or ([None] if outcome.error is not None else []):
-        yield next((name for name, rule in RULES.items() if _asked(name, outcome) and rule(outcome, difference)), None), difference
+        known = (name for name, rules in defects.items() if any(rule(outcome, difference) for rule in rules))
+        name = next(known, None)
+        yield name and f"{outcome.peer}/{outcome.stream.dialect}/{name}", difference
 
 
-def _asked(name: str, outcome: Outcome) -> bool:
-    return name.startswith(f"{outcome.peer}/{outcome.stream.dialect}/")
+def _register(peers: tuple[str, ...], name: str, rule: Rule) -> None:
+    for peer in peers:
+        RULES.setdefault(peer, {}).setdefault(name, []).append(rule)
 
 
-def _on(*prefixes: str, name: str) -> Callable[[Rule], Rule]:
-    def register(rule: Rule) -> Rule:
-        for prefix in prefixes:
-            RULES[f"{prefix}/{name}"] = rule
+def _at(*peers: str, path: str, name: str) -> Callable[[OnDifference], OnDifference]:
+    """Register a rule for the differences whose path matches."""
+
+    def register(rule: OnDifference) -> OnDifference:
+        def asked(outcome: Outcome, difference: Difference | None) -> bool:
+            found = re.fullmatch(path, difference.path) if difference is not None else None
+            return difference is not None and found is not None and rule(outcome, difference, found)
+
+        _register(peers, name, asked)
         return rule
 
     return register
 
 
-def _at(*peers: str, path: str, name: str) -> Callable[[Callable[[Outcome, Difference, re.Match[str]], bool]], Rule]:
-    """Register a rule for the differences whose path matches."""
+def _raised(*peers: str, text: str, name: str) -> Callable[[OnError], OnError]:
+    """Register a rule for the errors in which a text is found."""
 
-    def register(rule: Callable[[Outcome, Difference, re.Match[str]], bool]) -> Rule:
-        def asked(outcome: Outcome, difference: Difference | None) -> bool:
-            found = re.fullmatch(path, difference.path) if difference is not None else None
-            return difference is not None and found is not None and rule(outcome, difference, found)
-
-        return _on(*peers, name=name)(asked)
-
-    return register
-
-
-def _raised(*peers: str, text: str, name: str) -> Callable[[Callable[[Outcome], bool]], Rule]:
-    """Register a rule for errors that begin so."""
-
-    def register(rule: Callable[[Outcome], bool]) -> Rule:
+    def register(rule: OnError) -> OnError:
         def asked(outcome: Outcome, difference: Difference | None) -> bool:
             return outcome.error is not None and re.search(text, outcome.error) is not None and rule(outcome)
 
-        return _on(*peers, name=name)(asked)
+        _register(peers, name, asked)
+        return rule
 
     return register
 
@@ -171,7 +170,12 @@ def _finish_reason_raises(outcome: Outcome) -> bool:
     return any(choice["finish_reason"] in ("length", "content_filter") for choice in outcome.stream.body["choices"])
 
 
-@_raised("openai/openai.chat", text="list indices must be integers|'>=' not supported|'<' not supported", name="tool-index-absent")
+@_raised("openai/openai.chat", text="list indices must be integers", name="choice-index-absent")
+def _choice_index_absent(outcome: Outcome) -> bool:
+    return any(type(choice.get("index")) is not int for choice in _chunk_choices(outcome))
+
+
+@_raised("openai/openai.chat", text="list indices must be integers|`index` value is not an integer", name="tool-index-absent")
 def _tool_index_absent(outcome: Outcome) -> bool:
     return any(type(call.get("index")) is not int for call in _calls(outcome))
 
@@ -194,12 +198,17 @@ def _choices_absent(outcome: Outcome) -> bool:
 
 @_raised("openai/openai.chat", text="^AssertionError", name="function-absent")
 def _function_absent(outcome: Outcome) -> bool:
-    return any(call.get("type") == "function" and not call.get("function") for call in _calls(outcome))
+    return any(not call.get("function") and not call.get("custom") for call in _calls(outcome))
 
 
 @_raised("openai/openai.chat", text="^AssertionError", name="tool-type-erased")
 def _tool_type_erased(outcome: Outcome) -> bool:
     return any("type" in call and not call["type"] for call in _calls(outcome))
+
+
+@_raised("openai/openai.chat", text="^AttributeError: 'dict' object has no attribute 'name'", name="custom-tool-raises")
+def _custom_tool(outcome: Outcome) -> bool:
+    return any(call.get("custom") for call in _calls(outcome))
 
 
 @_raised("openai/openai.chat", text="^IndexError", name="index-gap")
@@ -276,6 +285,70 @@ def _repeated(difference: Difference) -> bool:
     return isinstance(ours, str) and isinstance(theirs, str) and ours != "" and theirs != ours and theirs.replace(ours, "") == ""
 
 
+@_at("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.obfuscation", name="obfuscation-kept")
+def _obfuscation(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs == "".join(delta.get("obfuscation") or "" for delta in _deltas(outcome, at[1]))
+
+
+@_at("openai/openai.chat", "litellm/openai.chat", path=r"choices\[\d+\]\.message\.content", name="message-ignored")
+def _message_ignored(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.theirs and _snapshot(outcome)
+
+
+def _snapshot(outcome: Outcome) -> bool:
+    """Whether a choice came whole, as the message of a body that is not streamed."""
+    return any(choice.get("message") or choice.get("text") for choice in _chunk_choices(outcome))
+
+
+@_at("openai/openai.chat", "litellm/openai.chat", path=r"choices\[\d+\]\.finish_reason", name="stop-after-calls")
+def _stop_after_calls(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours in ("tool_calls", "function_call") and difference.theirs == "stop"
+
+
+@_at("openai/openai.chat", path=r"choices\[\d+\]\.finish_reason", name="empty-finish-kept")
+def _empty_finish(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and difference.theirs == ""
+
+
+def _calls_of(body: Any) -> list[Any]:
+    return [call for choice in (body or {}).get("choices") or () for call in choice["message"].get("tool_calls") or ()]
+
+
+def _arguments(body: Any) -> list[str]:
+    """Return every character of every argument, sorted: what stays when calls are mixed up."""
+    texts = [(call.get("function") or {}).get("arguments") or (call.get("custom") or {}).get("input") or "" for call in _calls_of(body)]
+    return sorted("".join(text for text in texts if isinstance(text, str)))
+
+
+@_at("openai/openai.chat", "litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="split-name-joined")
+def _split_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    names = [(call.get("function") or {}).get("name") for call in _calls(outcome)]
+    ids = {call.get("id") for call in _calls(outcome) if call.get("id")}
+    return len(ids) == 1 and len({name for name in names if name}) > 1 and len(_as_list(difference.theirs)) == 1
+
+
+@_at("openai/openai.chat", "litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="calls-fused")
+def _calls_fused(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    fewer = 0 < len(_as_list(difference.theirs)) < len(_as_list(difference.ours))
+    return fewer and _arguments(outcome.ours) == _arguments(outcome.theirs)
+
+
+@_at("openai/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="placeholder-kept")
+def _placeholder(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    full = [call for call in _as_list(difference.theirs) if call.get("id") or any((call.get("function") or {}).values())]
+    return len(full) == len(_as_list(difference.ours)) < len(_as_list(difference.theirs))
+
+
+@_at("openai/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.function\.arguments", name="null-arguments")
+def _null_arguments(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and any((call.get("function") or {}).get("arguments", "") is None for call in _calls(outcome))
+
+
+@_at("openai/openai.chat", "litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.function\.arguments(\..*)?", name="arguments-object")
+def _arguments_object(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(isinstance((call.get("function") or {}).get("arguments"), dict) for call in _calls(outcome))
+
+
 @_at("openai/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.id", name="tool-id-concatenated")
 def _tool_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return _repeated(difference)
@@ -292,7 +365,7 @@ def _strings(outcome: Outcome, difference: Difference, at: re.Match[str]) -> boo
     return _is_joined(difference.theirs, [text for delta in _deltas(outcome, at[1]) for text in _under({keys[0]: delta.get(keys[0])}, keys[-1])])
 
 
-@_at("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.(?!role|content|refusal|tool_calls)(.+)", name="numbers-summed")
+@_at("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.(?!role|content|refusal)(.+)", name="numbers-summed")
 def _numbers(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     came = [_follow(delta, at[2]) for delta in _deltas(outcome, at[1])]
     numbers = [number for number in came if isinstance(number, (int, float))]
@@ -301,7 +374,8 @@ def _numbers(outcome: Outcome, difference: Difference, at: re.Match[str]) -> boo
 
 @_at("openai/openai.chat", path=r"choices\[(\d+)\]\.logprobs\.(?!content$|refusal$)(\w+)", name="logprobs-of-other-shapes")
 def _logprobs(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return difference.theirs is None and any((choice.get("logprobs") or {}).get(at[2]) for choice in _of_choice(outcome, at[1]))
+    came = [choice["logprobs"].get(at[2]) for choice in _of_choice(outcome, at[1]) if isinstance(choice.get("logprobs"), dict)]
+    return any(came) and difference.theirs in (None, _said(came[0]))
 
 
 @_at("openai/openai.chat", "litellm/openai.chat", path=r"choices\[(\d+)\]\.message\.annotations", name="annotations-twice")
@@ -333,6 +407,8 @@ def _ids_change(outcome: Outcome) -> bool:
     for event in outcome.stream.payloads:
         if isinstance(event.get("response"), dict):
             ids.setdefault("response", set()).add(event["response"].get("id"))
+            for place, item in enumerate(event["response"].get("output") or ()):
+                ids.setdefault(place, set()).add((item.get("id"), item.get("call_id")))
         if isinstance(event.get("item"), dict):
             ids.setdefault(event.get("output_index"), set()).add((event["item"].get("id"), event["item"].get("call_id")))
     return any(len(found) > 1 for found in ids.values())
@@ -345,15 +421,55 @@ def _content_index_gap(outcome: Outcome) -> bool:
     for event in outcome.stream.payloads:
         if event.get("type") == "response.content_part.added":
             parts[event.get("output_index")] = parts.get(event.get("output_index"), 0) + 1
-        elif event.get("type") == "response.output_text.delta" and event["content_index"] >= parts.get(event.get("output_index"), 0):
+        elif event.get("type") in ("response.output_text.delta", "response.output_text.done") and event["content_index"] >= parts.get(event.get("output_index"), 0):
             return True
     return False
 
 
+@_raised("openai/openai.responses", text="^RuntimeError: Cannot complete response with unfinished output items", name="item-done-absent")
+def _item_done_absent(outcome: Outcome) -> bool:
+    added, done = (
+        {event.get("output_index") for event in outcome.stream.payloads if event.get("type") == f"response.output_item.{which}"}
+        for which in ("added", "done")
+    )
+    return bool(added - done)
+
+
+@_raised("openai/openai.responses", text="^RuntimeError: Duplicate response output index", name="output-index-twice")
+def _output_index_twice(outcome: Outcome) -> bool:
+    added = [event.get("output_index") for event in outcome.stream.payloads if event.get("type") == "response.output_item.added"]
+    return len(added) != len(set(added))
+
+
+@_raised("openai/openai.responses", text="^RuntimeError: Received a content event for output index", name="item-added-absent")
+def _item_added_absent(outcome: Outcome) -> bool:
+    added: set[Any] = set()
+    for event in outcome.stream.payloads:
+        if event.get("type") == "response.output_item.added":
+            added.add(event.get("output_index"))
+        elif "content_index" in event or str(event.get("type")).endswith(".delta"):
+            if event.get("output_index") not in added:
+                return True
+    return False
+
+
+@_raised("openai/openai.responses", text="^TypeError: list indices must be integers", name="part-index-absent")
+def _part_index_absent(outcome: Outcome) -> bool:
+    return any(event.get("type") == "response.output_text.delta" and type(event.get("content_index")) is not int for event in outcome.stream.payloads)
+
+
+def _terminal(outcome: Outcome) -> Any:
+    return [event["response"] for event in outcome.stream.payloads if event.get("type") == "response.completed"][-1]
+
+
 @_at("openai/openai.responses", path="output", name="terminal-output-empty")
 def _terminal_output_empty(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    last = [event["response"] for event in outcome.stream.payloads if event.get("type") == "response.completed"][-1]
-    return difference.theirs is None and last.get("output") == []
+    return difference.theirs is None and _terminal(outcome).get("output") == []
+
+
+@_at("openai/openai.responses", path=r"output(\[\d+\].*)?", name="terminal-trusted")
+def _terminal_trusted(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs == _said(_follow(_terminal(outcome), difference.path))
 
 
 # -- anthropic ---------------------------------------------------------------------------------------------------
@@ -366,12 +482,66 @@ def _input_cut(outcome: Outcome, difference: Difference, at: re.Match[str]) -> b
     return any(problem.code == "bad_arguments" or "input" in problem.code for problem in outcome.stream.result.problems)
 
 
+@_at(*_BOTH, path=r"content\[\d+\]\.input", name="input-absent")
+def _input_absent(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours == {} and difference.theirs in (None, "")
+
+
+@_raised(*_BOTH, text="^IndexError", name="block-index-gap")
+def _block_index_gap(outcome: Outcome) -> bool:
+    """A block whose index is not its place among those that have started."""
+    started = 0
+    for event in outcome.stream.payloads:
+        if event.get("type") == "content_block_start":
+            started += 1
+        elif event.get("type") == "content_block_delta" and event["index"] >= started:
+            return True
+    return False
+
+
+@_raised(*_BOTH, text="has no attribute '(output_tokens|input_tokens)'", name="usage-absent")
+def _usage_absent(outcome: Outcome) -> bool:
+    return any(not event.get("usage") and not (event.get("message") or {}).get("usage") for event in outcome.stream.payloads if event.get("type") in ("message_start", "message_delta"))
+
+
+@_raised(*_BOTH, text='^RuntimeError: Unexpected event order', name="message-start-absent")
+def _message_start_absent(outcome: Outcome) -> bool:
+    return next(event.get("type") for event in outcome.stream.payloads if event.get("type") != "ping") != "message_start"
+
+
+@_raised(*_BOTH, text="surrogates not allowed", name="surrogate-raises")
+def _surrogate(outcome: Outcome) -> bool:
+    return True
+
+
+@_at(*_BOTH, path=r"content\[\d+\]\.citations", name="null-citation-kept")
+def _null_citation(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any((event.get("delta") or {}).get("citation", "") is None for event in outcome.stream.payloads)
+
+
+@_at("anthropic-beta/anthropic.messages", path=r"content\[(\d+)\]\.(content|encrypted_content)", name="compaction-of-last-delta")
+def _compaction(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    last = [event["delta"] for event in outcome.stream.payloads if (event.get("delta") or {}).get("type") == "compaction_delta"]
+    return len(last) > 1 and difference.theirs == last[-1].get(at[2])
+
+
+@_at(*_BOTH, path=r"content\[(\d+)\]\.\w+", name="unknown-delta-lost")
+def _unknown_delta(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    known = ("text_delta", "input_json_delta", "citations_delta", "thinking_delta", "signature_delta", "compaction_delta")
+    return any((event.get("delta") or {}).get("type", "text_delta") not in known for event in outcome.stream.payloads if event.get("type") == "content_block_delta")
+
+
+@_at("anthropic/anthropic.messages", "langchain/anthropic.messages", path="model", name="fallback-model-lost")
+def _fallback_model(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any((event.get("content_block") or {}).get("type") == "fallback" for event in outcome.stream.payloads)
+
+
 @_at("anthropic/anthropic.messages", path=r"context_management(\..*)?|usage\.iterations(\[.*)?", name="beta-fields")
 def _beta_fields(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return difference.theirs is None
 
 
-@_at("anthropic/anthropic.messages", path=r"content\[(\d+)\]\.(content|input)(\..*)?", name="beta-blocks")
+@_at("anthropic/anthropic.messages", path=r"content\[(\d+)\]\.(content|encrypted_content|input)(\..*)?", name="beta-blocks")
 def _beta_blocks(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return difference.theirs is None and outcome.stream.body["content"][int(at[1])]["type"] not in ("text", "thinking", "tool_use", "server_tool_use")
 
@@ -430,6 +600,62 @@ def _arguments_invented(outcome: Outcome, difference: Difference, at: re.Match[s
     return not difference.ours and difference.theirs == "{}"
 
 
+@_at("litellm/openai.chat", path=r"id", name="keepalive-id")
+def _keepalive_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return str(difference.theirs).endswith("-keepalive")
+
+
+@_raised("litellm/openai.chat", text="^ValidationError: .*ModelResponseStream\\s+created", name="created-invalid")
+def _created_invalid(outcome: Outcome) -> bool:
+    return any(type(chunk.get("created")) is not int for chunk in outcome.stream.payloads)
+
+
+@_raised("litellm/openai.chat", text="^ValidationError: .*ChatCompletionDeltaToolCall\\s+function", name="function-absent")
+def _litellm_function(outcome: Outcome) -> bool:
+    return _function_absent(outcome)
+
+
+@_raised("litellm/openai.chat", text="sequence item 0: expected str instance", name="reasoning-parts")
+def _reasoning_parts(outcome: Outcome) -> bool:
+    return any(isinstance(delta.get("reasoning_content") or delta.get("reasoning"), list) for delta in _deltas(outcome))
+
+
+@_at("litellm/openai.chat", path=r"usage\.(prompt_tokens|completion_tokens|total_tokens)", name="usage-by-field")
+def _usage_by_field(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(_usages(outcome)) > 1 and any(difference.theirs == usage.get(at[1]) for usage in _usages(outcome))
+
+
+@_at("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls(\[\d+\]\.(extra_content|provider_specific_fields).*)?", name="call-extras-lost")
+def _call_extras(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return at[1] is not None and difference.theirs is None
+
+
+@_at("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.type", name="custom-type-lost")
+def _custom_type(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours == "custom"
+
+
+@_at("litellm/openai.chat", path=r"choices\[(\d+)\]\.message\.images", name="images-twice")
+def _images(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    came = [entry for delta in _deltas(outcome, at[1]) for entry in delta.get("images") or ()]
+    return difference.theirs == normalised(came)
+
+
+@_at("litellm/openai.chat", path=r"choices", name="choice-invented")
+def _choice_invented(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and not _chunk_choices(outcome)
+
+
+@_at("litellm/openai.chat", path=r"choices\[\d+\]\.message\.audio\.expires_at", name="expiry-invented")
+def _expiry(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and type(difference.theirs) is int
+
+
+@_at("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="message-ignored")
+def _litellm_message(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.theirs and _snapshot(outcome)
+
+
 @_at("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="calls-without-id-dropped")
 def _calls_dropped(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return _as_list(difference.theirs) == [call for call in _as_list(difference.ours) if call.get("id")]
@@ -479,6 +705,64 @@ def _usage_summed(outcome: Outcome, difference: Difference, at: re.Match[str]) -
     return (difference.theirs or 0) == sum(_follow(usage, detail) or 0 for usage in usages)
 
 
+@_raised("langchain/openai.chat", text="^AttributeError: 'NoneType' object has no attribute 'get'", name="function-absent")
+def _langchain_function(outcome: Outcome) -> bool:
+    return any(not call.get("function") for call in _calls(outcome))
+
+
+@_raised("langchain/openai.chat", text="^ValidationError: .*AIMessageChunk\\s+tool_call_chunks", name="arguments-object")
+def _langchain_arguments(outcome: Outcome) -> bool:
+    return any(isinstance((call.get("function") or {}).get("arguments"), dict) for call in _calls(outcome))
+
+
+@_at("langchain/openai.chat", path=r"(content|usage|tool_calls|finish_reason|model)?", name="message-ignored")
+def _langchain_message(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and _snapshot(outcome)
+
+
+@_at("langchain/openai.chat", path=r"finish_reason|model", name="delta-absent")
+def _langchain_delta_absent(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and any(choice.get("finish_reason") and not choice.get("delta") for choice in _chunk_choices(outcome))
+
+
+@_at("langchain/openai.chat", path=r"tool_calls", name="split-name-joined")
+def _langchain_split_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return _split_name(outcome, difference, at)
+
+
+@_at("langchain/openai.chat", path=r"tool_calls", name="placeholder-kept")
+def _langchain_placeholder(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return [call for call in _as_list(difference.theirs) if call] == _as_list(difference.ours)
+
+
+@_at("langchain/openai.chat", path=r"tool_calls(\[.*)?", name="calls-without-index")
+def _calls_without_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(type(call.get("index")) is not int for call in _calls(outcome))
+
+
+@_at("langchain/openai.chat", path=r"tool_calls", name="fragments-in-a-chunk")
+def _fragments_in_a_chunk(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    indices = [[call.get("index") for call in delta.get("tool_calls") or ()] for delta in _deltas(outcome)]
+    return any(len(found) != len(set(found)) for found in indices)
+
+
+@_at("langchain/openai.chat", path=r"tool_calls(\[.*)?", name="calls-fused")
+def _langchain_fused(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """One index for two calls: by their ids, by their names, or without either."""
+    return len({call.get("index") for call in _calls(outcome)}) < len(_as_list(outcome.ours.get("tool_calls")))
+
+
+@_at("langchain/openai.chat", path=r"tool_calls\[\d+\]\.name", name="tool-name-concatenated")
+def _langchain_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return _repeated(difference)
+
+
+@_at("langchain/openai.chat", path=r"tool_calls(\[.*)?", name="calls-by-arrival")
+def _calls_by_arrival(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    ours, theirs = ([str(call) for call in _as_list(side.get("tool_calls"))] for side in (outcome.ours, outcome.theirs))
+    return sorted(ours) == sorted(theirs)
+
+
 @_at("langchain/openai.chat", path=r"content(\[.*)?", name="content-parts")
 def _langchain_content_parts(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return any(isinstance(delta.get("content"), list) for delta in _deltas(outcome))
@@ -513,9 +797,64 @@ def _deltas_only(outcome: Outcome, difference: Difference, at: re.Match[str]) ->
     return difference.theirs in joined.values()
 
 
-@_at("langchain/openai.responses", path=r"reasoning(\[\d+\]\.id)?", name="ids-change")
+@_at("langchain/openai.responses", path=r"model|status", name="metadata-of-terminal-only")
+def _metadata_of_terminal(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and not any(event.get("type") in ("response.completed", "response.incomplete") for event in outcome.stream.payloads)
+
+
+@_at("langchain/openai.responses", path=r"refusal", name="refusal-deltas-lost")
+def _refusal_deltas(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.theirs and not any(event.get("type") == "response.refusal.done" for event in outcome.stream.payloads)
+
+
+@_at("langchain/openai.responses", path=r"reasoning(\[\d+\]\.id)?", name="reasoning-ids-change")
 def _langchain_ids_change(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return _ids_change(outcome, None)
+    """One item, several ids: they are joined, or make several items."""
+    ids = {event["item_id"] for event in outcome.stream.payloads if "reasoning" in str(event.get("type")) and event.get("item_id")}
+    return len(ids) > len(_as_list(outcome.ours.get("reasoning")))
+
+
+@_raised("langchain/openai.responses", text="^TypeError: 'NoneType' object is not iterable", name="terminal-output-null")
+def _langchain_output_null(outcome: Outcome) -> bool:
+    return _terminal(outcome).get("output") is None
+
+
+@_raised("langchain/openai.responses", text="^AttributeError: 'NoneType' object has no attribute 'error'", name="terminal-without-response")
+def _terminal_without_response(outcome: Outcome) -> bool:
+    return any(event.get("type") == "response.completed" and not event.get("response") for event in outcome.stream.payloads)
+
+
+@_raised("langchain/openai.responses", text="^AttributeError: 'NoneType' object has no attribute 'type'", name="item-null")
+def _item_null(outcome: Outcome) -> bool:
+    return any(event.get("type") == "response.output_item.added" and not event.get("item") for event in outcome.stream.payloads)
+
+
+@_at("langchain/openai.responses", path=r"tool_calls", name="interleaved-calls-split")
+def _interleaved(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Fragments of two items in turn: each change of the item opens a new block."""
+    return len(_as_list(difference.theirs)) > len(_as_list(difference.ours))
+
+
+@_at("langchain/openai.responses", path=r"reasoning(\[\d+\].*)?", name="reasoning-of-few-events")
+def _reasoning_of_few(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """It comes from ``output_item.added`` and from the summary's events, from nothing else."""
+    added = [event for event in outcome.stream.payloads if event.get("type") == "response.output_item.added" and (event.get("item") or {}).get("type") == "reasoning"]
+    return difference.theirs is None and len(added) < len(_as_list(outcome.ours.get("reasoning"))) + 1
+
+
+@_at("langchain/openai.responses", path=r"reasoning\[\d+\]\.summary", name="summary-index-absent")
+def _summary_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any("reasoning_summary" in str(event.get("type")) and "summary_index" not in event for event in outcome.stream.payloads)
+
+
+@_at("langchain/openai.responses", path=r"usage\.\w+", name="usage-of-chat-lost")
+def _usage_of_chat(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return "prompt_tokens" in (outcome.stream.body.get("usage") or {})
+
+
+@_at("langchain/openai.responses", path=r"tool_calls\[\d+\]\.name", name="added-twice")
+def _added_twice(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return _repeated(difference)
 
 
 # -- langchain, anthropic ----------------------------------------------------------------------------------------
@@ -537,6 +876,38 @@ def _langchain_input_cut(outcome: Outcome, difference: Difference, at: re.Match[
     return difference.ours is None and isinstance(difference.theirs, str)
 
 
+@_at("langchain/anthropic.messages", path=r"content(\[.*)?", name="blocks-lost")
+def _blocks_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Blocks of a type that the conversion does not name."""
+    names = re.compile(r"tool_result|tool_use|document|redacted_thinking|^text$|^thinking$")
+    return at[1] is None and [block for block in _as_list(outcome.ours["content"]) if names.search(block["type"])] == _as_list(difference.theirs)
+
+
+@_at("langchain/anthropic.messages", path=r"tool_calls(\[.*)?|content\[\d+\]\.type", name="block-start-absent")
+def _block_start_absent(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return _block_index_gap(outcome)
+
+
+@_at("langchain/anthropic.messages", path=r"tool_calls\[\d+\]\.args", name="input-of-start-and-deltas")
+def _input_twice(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any((event.get("content_block") or {}).get("input") for event in outcome.stream.payloads) and isinstance(difference.theirs, str)
+
+
+@_at("langchain/anthropic.messages", path=r"content\[\d+\]\.citations", name="null-citation-kept")
+def _langchain_null_citation(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any((event.get("delta") or {}).get("citation", "") is None for event in outcome.stream.payloads)
+
+
+@_at("langchain/anthropic.messages", path=r"content\[\d+\]\.signature", name="signatures-concatenated")
+def _signatures(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return _is_joined(difference.theirs, list(_under(outcome.stream.payloads, "signature")))
+
+
+@_at("langchain/anthropic.messages", path=r"usage\.\w+", name="usage-summed")
+def _langchain_messages_usage(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return sum(event.get("type") == "message_delta" and bool(event.get("usage")) for event in outcome.stream.payloads) > 1
+
+
 # -- langchain, gemini -------------------------------------------------------------------------------------------
 
 
@@ -544,6 +915,22 @@ def _langchain_input_cut(outcome: Outcome, difference: Difference, at: re.Match[
 def _finish_concatenated(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     firsts = [chunk["candidates"][0] for chunk in outcome.stream.payloads if chunk.get("candidates")]
     return difference.theirs == "".join(candidate.get("finishReason") or "" for candidate in firsts)
+
+
+@_at("langchain/gemini.generate", path=r"(text|thinking|finish_reason|usage|model)(\..*)?", name="wrapped")
+def _wrapped(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.theirs and all(isinstance(chunk.get("response"), dict) for chunk in outcome.stream.payloads)
+
+
+@_at("langchain/gemini.generate", path=r"model", name="model-of-finish-only")
+def _model_of_finish(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    finishing = [chunk for chunk in outcome.stream.payloads if (chunk.get("candidates") or [{}])[0].get("finishReason")]
+    return (difference.theirs or "") == "".join(chunk.get("modelVersion") or "" for chunk in finishing)
+
+
+@_at("langchain/gemini.generate", path=r"text|thinking|tool_calls", name="candidates-merged")
+def _candidates_merged(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(outcome.stream.body.get("candidates") or ()) > 1
 
 
 @_at("langchain/gemini.generate", path=r"tool_calls(\[.*)?", name="partial-arguments")
@@ -558,6 +945,29 @@ def _partial_arguments(outcome: Outcome, difference: Difference, at: re.Match[st
 @_raised("litellm/openai.chat", text="^ValidationError: .*ChoiceLogprobs", name="logprobs-invalid")
 def _logprobs_invalid(outcome: Outcome) -> bool:
     return any(choice.get("logprobs") for choice in _chunk_choices(outcome))
+
+
+@_at("litellm/openai.completions", path=r"choices\[\d+\]\.logprobs(\..*)?", name="logprobs-of-last-chunk")
+def _logprobs_of_last(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    last = _said(_follow(outcome.stream.payloads[-1], "choices[0].logprobs" + (at[1] or "")))
+    return difference.theirs == last
+
+
+@_at("litellm/openai.completions", path=r"id|created|model|system_fingerprint", name="envelope-of-first-chunk")
+def _completions_envelope(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    first = outcome.stream.payloads[0].get(difference.path)
+    # Without one it makes one up: the time of day, an id.
+    return difference.theirs == (first or None) or (not first and difference.ours is None)
+
+
+@_at("litellm/openai.completions", path=r"choices(\[\d+\]\..*)?", name="choices-merged")
+def _completions_choices(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(outcome.stream.body["choices"]) > 1 and len(outcome.theirs["choices"]) == 1
+
+
+@_at("litellm/openai.completions", path=r"choices\[\d+\]\.finish_reason", name="finish-mapped")
+def _completions_finish(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours not in ("stop", "length", "content_filter", None) and difference.theirs in ("stop", "length", "content_filter")
 
 
 @_at("litellm/openai.completions", path=r"usage(\..*)?", name="usage-estimated")

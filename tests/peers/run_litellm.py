@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else importing it asks the network
+# Else importing it asks the network for prices, and counting tokens for tokenizers.
+os.environ.update({"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE": "1"})
 
 from typing import Any
 
@@ -17,6 +18,7 @@ from _loop import serve
 from litellm.types.utils import ModelResponseStream, TextCompletionResponse
 
 litellm.suppress_debug_info = True
+litellm.disable_hf_tokenizer_download = True
 
 
 class ProviderError(Exception):

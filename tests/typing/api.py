@@ -42,6 +42,11 @@ def parts(result: reducer.Result[ChatCompletion]) -> None:
     assert_type(result.to_dict(), dict[str, Any] | None)
     assert_type(result.usage, dict[str, Any] | None)
     assert_type(result.problems, tuple[reducer.Problem, ...])
+    if (message := result.view()) is not None:
+        assert_type(message, reducer.View)
+        assert_type(message.tool_calls, list[reducer.ToolCallView])
+        assert_type(message.usage, reducer.UsageView | None)
+        assert_type(message.finish_reason, Literal["stop", "length", "tool_calls", "content_filter"] | None)
     if result.error is not None:
         assert_type(result.error.message, str | None)
     if result.timing is not None:

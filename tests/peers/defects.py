@@ -1,0 +1,61 @@
+"""The written list of the peers' defects, `defects.json`, and what shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.peers.compare import Outcome
+from tests.peers.rules import explained
+
+LIST = Path(__file__).with_name("defects.json")
+
+
+class Defect(NamedTuple):
+    """One thing that one peer gets wrong in one dialect."""
+
+    peer: str
+    version: str  # of the peer; a new one is looked at anew
+    dialect: str
+    defect: str
+    quirk: str  # the row of the quirks, or – with a reason
+    what: str
+    samples: list[str]  # those that show it
+    reason: str | None = None  # why no row has it
+
+    @property
+    def key(self) -> str:
+        """What its rule is registered under."""
+        return f"{self.peer}/{self.dialect}/{self.defect}"
+
+
+def load() -> list[Defect]:
+    """Read the list."""
+    return [Defect(**entry) for entry in json.loads(LIST.read_text("utf-8"))]
+
+
+def write(defects: Iterable[Defect]) -> None:
+    """Write the list."""
+    entries: list[dict[str, Any]] = []
+    for defect in defects:
+        entry = {key: value for key, value in defect._asdict().items() if value is not None and key != "samples"}
+        entries.append({**entry, "samples": defect.samples})
+    LIST.write_text(json.dumps(entries, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def shown(outcomes: Iterable[Outcome]) -> tuple[dict[str, set[str]], list[str]]:
+    """Return which streams show which defect, and a line for each difference that is none of them."""
+    found: dict[str, set[str]] = {}
+    unexplained = []
+    for outcome in outcomes:
+        for key, difference in explained(outcome):
+            if key is not None:
+                found.setdefault(key, set()).add(outcome.stream.name)
+            elif difference is None:
+                unexplained.append(f"{outcome.peer}: {outcome.stream.name}: raised {outcome.error}")
+            else:
+                path, ours, theirs = difference
+                unexplained.append(f"{outcome.peer}: {outcome.stream.name}: {path}: ours {ours!r:.200}, theirs {theirs!r:.200}")
+    return found, unexplained

@@ -1,0 +1,362 @@
+"""The fast lanes change nothing but the time: with them and with ``lanes=False`` a host sees the same.
+
+A *script* is what a host does: reads of bytes, payloads for `feed_event` (tuples), and the marks below. It is played
+with lanes; without them the bytes are fed as they are. Runs of events that differ in a text only, which is what lanes
+are for, are broken by every irregular event of a list, at every place.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reducer
+from tests.helpers import load_sample, sample_names
+from tests.mutations import mutant, seeds
+
+SNAPSHOT, SAVE = "snapshot", "save"
+
+
+def played(script: Iterable[Any], *, lanes: bool, **options: Any) -> list[Any]:
+    """Do what the script says; return what can be seen: at each snapshot, and at the end all results."""
+    seen: list[Any] = []
+    host = reducer.Reducer(lanes=lanes, **options)
+    for step in script:
+        if isinstance(step, bytes):
+            host.feed(step)
+        elif isinstance(step, tuple):
+            host.feed_event(*step)
+        elif step == SNAPSHOT:
+            seen += [host.finished, host.snapshot()]
+        else:
+            host = reducer.Reducer.resume(host.save())
+            host._lanes = host._lanes and lanes
+    seen.append(host.finished)
+    host.close()
+    return [*seen, *host.results]
+
+
+def same(script: list[Any], **options: Any) -> None:
+    """Check that the lanes do not show."""
+    plain = played(script, lanes=False, **options)
+    fast = played(script, lanes=True, **options)
+
+    assert fast == plain
+
+
+# -- the bytes of a stream, read in four ways ----------------------------------------------------
+
+
+def whole(events: list[bytes]) -> list[bytes]:
+    return [b"".join(events)]
+
+
+def in_4_kib(events: list[bytes]) -> list[bytes]:
+    data = b"".join(events)
+    return [data[at : at + 4096] for at in range(0, len(data), 4096)]
+
+
+def one_a_read(events: list[bytes]) -> list[bytes]:
+    return events
+
+
+def several_a_read(events: list[bytes]) -> list[bytes]:
+    """One to seven events a read."""
+    rng = random.Random(len(events))
+    reads, at = [], 0
+    while at < len(events):
+        size = rng.randint(1, 7)
+        reads.append(b"".join(events[at : at + size]))
+        at += size
+    return reads
+
+
+READS: tuple[Callable[[list[bytes]], list[bytes]], ...] = (whole, in_4_kib, one_a_read, several_a_read)
+
+
+def events_in(data: bytes) -> list[bytes]:
+    """Cut a stream behind its blank lines, as servers write it; joined it is the same bytes."""
+    for line_end in (b"\r\n\r\n", b"\n\n"):
+        if line_end in data:
+            parts = data.split(line_end)
+            return [part + line_end for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+    return [data]
+
+
+def same_in_every_read(events: list[bytes], **options: Any) -> None:
+    """Check that the lanes do not show, however the events are read."""
+    plain = played(whole(events), lanes=False, **options)
+    for reads in READS:
+        assert played(reads(events), lanes=True, **options) == plain, reads.__name__
+
+
+# -- samples and mutants -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_samples(name: str) -> None:
+    """A sample gives the same with lanes and without."""
+    same_in_every_read(events_in(load_sample(name).data))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_mutants(seed: int) -> None:
+    """So do mutants of them."""
+    pool = seeds()
+    for number in range(seed, 1600, 8):
+        same_in_every_read(events_in(mutant(number, pool)))
+
+
+# -- runs ----------------------------------------------------------------------------------------
+
+# Streams as servers send them: the events in front of the run, and an event of it. TEXT, PAD and NUMBER differ.
+_CHAT = b'data: {"id":"c1","object":"chat.completion.chunk","created":1700000000,"model":"m","system_fingerprint":"fp_1",'
+_RESPONSE = (
+    b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"id":"r1","object":"response","status":"in_progress","output":[]}}\n\n',
+    b'event: response.output_item.added\ndata: {"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"i1","type":"message","status":"in_progress","role":"assistant","content":[]}}\n\n',
+)
+RUNS: dict[str, tuple[tuple[bytes, ...], bytes]] = {
+    "chat-text": (
+        (_CHAT + b'"choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n',),
+        _CHAT + b'"choices":[{"index":0,"delta":{"content":"TEXT"},"logprobs":null,"finish_reason":null}]}\n\n',
+    ),
+    "chat-obfuscation": (
+        (),
+        _CHAT + b'"choices":[{"index":0,"delta":{"content":"TEXT"},"finish_reason":null}],"usage":null,"obfuscation":"PAD"}\n\n',
+    ),
+    "chat-obfuscation-first": (
+        (),
+        b'data: {"obfuscation":"PAD","id":"c1","choices":[{"index":0,"delta":{"content":"TEXT"}}]}\n\n',
+    ),
+    # The same as the one before around its holes.
+    "chat-obfuscation-first-reasoning": (
+        (),
+        b'data: {"obfuscation":"PAD","id":"c1","choices":[{"index":0,"delta":{"reasoning":"TEXT"}}]}\n\n',
+    ),
+    "chat-other-choice": (
+        (),
+        b'data: {"obfuscation":"PAD","id":"c1","choices":[{"index":1,"delta":{"content":"TEXT"}}]}\n\n',
+    ),
+    "chat-other-choice-other-model": (
+        (),
+        b'data: {"id":"c1","model":"other","system_fingerprint":"fp_2","choices":[{"index":2,"delta":{"content":"TEXT"},"content_filter_results":{"hate":{"filtered":false}}}]}\n\n',
+    ),
+    "chat-two-texts-other": (
+        (),
+        _CHAT + b'"choices":[{"index":0,"delta":{"reasoning":"TEXT","refusal":"TEXT"}}]}\n\n',
+    ),
+    "chat-role": (
+        (),
+        _CHAT + b'"choices":[{"index":0,"delta":{"role":"assistant","content":"TEXT"},"finish_reason":null}]}\n\n',
+    ),
+    "chat-two-texts": (
+        (),
+        _CHAT + b'"choices":[{"index":0,"delta":{"reasoning":"TEXT","reasoning_content":"TEXT"}}]}\n\n',
+    ),
+    "chat-details": (
+        (),
+        _CHAT + b'"choices":[{"index":0,"delta":{"content":"","reasoning":"TEXT","reasoning_details":[{"type":"reasoning.text","text":"TEXT","format":"f","index":0}]}}]}\n\n',
+    ),
+    "chat-arguments": (
+        (_CHAT + b'"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t1","type":"function","function":{"name":"f","arguments":""}}]}}]}\n\n',),
+        _CHAT + b'"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"TEXT"}}]},"finish_reason":null}]}\n\n',
+    ),
+    "chat-spaces": (
+        (),
+        b'data: {"id": "c1", "choices": [{"index": 0, "delta": {"content": "TEXT"}, "finish_reason": null}], "p": "PAD"   }\r\n\r\n',
+    ),
+    "chat-short": ((), b'data: {"choices":[{"delta":{"content":"TEXT"}}]}\n\n'),
+    "responses-text": (
+        _RESPONSE,
+        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":NUMBER,"item_id":"i1","output_index":0,"content_index":0,"delta":"TEXT","logprobs":[],"obfuscation":"PAD"}\n\n',
+    ),
+    "responses-number-first": (
+        _RESPONSE,
+        b'data: {"sequence_number": NUMBER, "type": "response.output_text.delta", "item_id": "i1", "output_index": 0, "content_index": 0, "delta": "TEXT"}\n\n',
+    ),
+    "responses-number-first-reasoning": (
+        _RESPONSE,
+        b'data: {"sequence_number": NUMBER, "type": "response.reasoning_text.delta", "item_id": "i5", "output_index": 5, "content_index": 0, "delta": "TEXT"}\n\n',
+    ),
+    "responses-number-last": (
+        _RESPONSE,
+        b'data: {"type":"response.reasoning_summary_text.delta","item_id":"i2","output_index":1,"summary_index":0,"delta":"TEXT","sequence_number":NUMBER}\n\n',
+    ),
+    "responses-arguments": (
+        _RESPONSE,
+        b'data: {"type":"response.function_call_arguments.delta","item_id":"i3","output_index":2,"delta":"TEXT"}\n\n',
+    ),
+}  # fmt: skip
+TEXTS = (b"The", b" sky", b" is", b" blue", b"\\n", b" \\\"so", b"\xc3\xa9t\xc3\xa9", b"\xf0\x9f\x98\x80", b"", b".", b"\\u00e9", b"\\ud83d\\ude00")
+PADS = (b"aB3", b"", b"x9", b"Qwertyuiop01")
+
+
+class Run:
+    """Events of one kind, numbered."""
+
+    def __init__(self, name: str, number: int = 2) -> None:
+        self.opening, self.event = RUNS[name]
+        self.number = number
+
+    def next(self, text: bytes | None = None) -> bytes:
+        """The next event; its text is the next of `TEXTS`, unless given."""
+        number = self.number
+        self.number += 1
+        event = self.event.replace(b"NUMBER", b"%d" % number).replace(b"PAD", PADS[number % len(PADS)])
+        return event.replace(b"TEXT", TEXTS[number % len(TEXTS)] if text is None else text)
+
+
+# Insides of a JSON string, or what should be one.
+ODD_TEXTS: dict[str, bytes] = {
+    "empty": b"",
+    "backslash": b"\\\\",
+    "quote": b'\\"',
+    "backslash-and-quote": b'\\\\\\"',
+    "ends-in-half-an-escape": b"a\\",
+    "ends-in-an-escaped-backslash": b"a\\\\",
+    "begins-with-half-an-escape": b"\\a",
+    "half-a-hex-escape": b"\\u00",
+    "unescaped-quote": b'a"b',
+    "unescaped-quotes": b'a","b',
+    "closes-and-goes-on": b'a","content":"b',
+    "another-delta": b'a","delta":"b',
+    "separators-escaped": b'\\"},\\"logprobs\\":null,\\"finish_reason\\":null}]}\\n\\ndata: {',
+    "separators": b'"},"logprobs":null,"finish_reason":null}]}',
+    "finish-inside": b'a"},"finish_reason":"stop","x":{"y":"',
+    "data-inside": b" data: {}",
+    "json-inside": b'data: {\\"type\\":\\"response.created\\"}',
+    "line-separator": b"\xe2\x80\xa8\xc2\x85",
+    "line-separator-escaped": b"\\u2028",
+    "first-half": b"\\ud83d",
+    "second-half": b"\\ude00",
+    "halves-swapped": b"\\ude00\\ud83d",
+    "first-bytes": b"\xf0\x9f",
+    "last-bytes": b"\x98\x80",
+    "no-utf8": b"\xff",
+    "overlong": b"\xc0\x80",
+    "surrogate-bytes": b"\xed\xa0\xbd",
+    "null-escaped": b"\\u0000",
+    "mark-escaped": b"\\u0001",
+    "mark": b"\x01",
+    "marks": b"\x02a\x01b\x03",
+    "null": b"\x00",
+    "tab": b"\t",
+    "delete": b"\x7f",
+    "carriage-return": b"a\rb",
+    "line-feed": b"a\nb",
+    "event-end": b"a\n\nb",
+    "event-begins": b'a\n\ndata: {"choices":[{"delta":{"content":"b',
+    "braces": b"{" * 300,
+    "long": b"word " * 2000,
+    "longer-than-a-window": b"a" * 70_000,
+}  # fmt: skip
+
+
+def _mark_for_constant(event: bytes) -> bytes:
+    """A control character in the place of what stands between two holes."""
+    for begin, end in ((b'"}', b'"'), (b'","', b'":"'), (b'","', b'":')):
+        at = event.rfind(begin)
+        stop = event.rfind(end)
+        if 0 <= at < stop:
+            return event[:at] + b"\x01" + event[stop + len(end) :]
+    return event.replace(b'":"', b"\x01")
+
+
+def _overlap(event: bytes) -> bytes:
+    """Head and tail share the quote between them."""
+    return event.replace(b'""', b'"')
+
+
+# Events that are not quite those of the run: made from one of it whose text is empty.
+ODD_EVENTS: dict[str, Callable[[bytes], bytes]] = {
+    "unknown-field-in-front": lambda event: event.replace(b"data: {", b'data: {"odd":"x",'),
+    "unknown-field-inside": lambda event: event.replace(b'"delta":', b'"odd":{"n":[1]},"delta":').replace(b'"delta": ', b'"odd": 1, "delta": '),
+    "unknown-field-in-delta": lambda event: event.replace(b'"delta":{', b'"delta":{"odd":"word",').replace(b'"delta": {', b'"delta": {"odd": "word", '),
+    "unknown-field-at-the-end": lambda event: event.replace(b"}\n\n", b',"odd":null}\n\n'),
+    "another-order": lambda event: event.replace(b'"index":0,', b"").replace(b'"delta":{', b'"index":0,"delta":{').replace(b'"output_index":0,', b"").replace(b'"delta":"', b'"output_index":0,"delta":"'),
+    "space": lambda event: event.replace(b'":', b'" :', 1),
+    "no-space-after-colon": lambda event: event.replace(b"data: ", b"data:"),
+    "two-spaces-after-colon": lambda event: event.replace(b"data: ", b"data:  "),
+    "brace-missing": lambda event: event.replace(b"}\n\n", b"\n\n").replace(b"}\r\n", b"\r\n"),
+    "brace-too-many": lambda event: event.replace(b"}\n\n", b"}}\n\n"),
+    "cut": lambda event: event[: len(event) // 2] + b"\n\n",
+    "cut-without-end": lambda event: event[: 2 * len(event) // 3],
+    "overlap": _overlap,
+    "mark-for-constant": _mark_for_constant,
+    "text-null": lambda event: event.replace(b'""', b"null"),
+    "text-number": lambda event: event.replace(b'""', b"7"),
+    "text-list": lambda event: event.replace(b'""', b'[{"type":"text","text":"part"}]'),
+    "text-escaped": lambda event: event.replace(b'""', b'"\\u0061"'),
+    "number-with-zero": lambda event: event.replace(b'"sequence_number":', b'"sequence_number":0').replace(b'"sequence_number": ', b'"sequence_number": 0'),
+    "number-long": lambda event: event.replace(b'"sequence_number":', b'"sequence_number":' + b"9" * 30),
+    "number-float": lambda event: event.replace(b',"item_id"', b'.0,"item_id"'),
+    "number-negative": lambda event: event.replace(b'"sequence_number":', b'"sequence_number":-'),
+    "number-text": lambda event: event.replace(b'"sequence_number":', b'"sequence_number":"x","sequence_number":'),
+    "pad-with-space": lambda event: event.replace(b'"obfuscation":"', b'"obfuscation":"a b').replace(b'"p": "', b'"p": "a b'),
+    "pad-escaped": lambda event: event.replace(b'"obfuscation":"', b'"obfuscation":"\\u0041').replace(b'"p": "', b'"p": "\\n'),
+    "pad-other-language": lambda event: event.replace(b'"obfuscation":"', '"obfuscation":"²é'.encode()).replace(b'"p": "', '"p": "é'.encode()),
+    "pad-null": lambda event: event.replace(b'"obfuscation":"', b'"obfuscation":null,"x":"').replace(b'"p": "', b'"p": null, "x": "'),
+    "blanks-gone": lambda event: event.replace(b"   }", b"}").replace(b"}\n\n", b"  }\n\n"),
+    "blanks-tab": lambda event: event.replace(b"   }", b" \t }"),
+    "crlf": lambda event: event.replace(b"\n", b"\r\n"),
+    "cr": lambda event: event.replace(b"\r\n", b"\r").replace(b"\n", b"\r"),
+    "lf": lambda event: event.replace(b"\r\n", b"\n"),
+    "no-blank-line": lambda event: event.replace(b"\n\n", b"\n").replace(b"\r\n\r\n", b"\r\n"),
+    "blank-lines": lambda event: event + b"\n\n\r\n",
+    "two-data-lines": lambda event: event.replace(b"data: {", b"data: {\ndata: "),
+    "named-error": lambda event: b"event: error\n" + event,
+    "other-name": lambda event: b"event: other\n" + event,
+    "with-id": lambda event: b"id: 7\n" + event,
+    "unframed": lambda event: event[event.index(b"{") :].strip() + b"\n",
+    "other-choice": lambda event: event.replace(b'"index":0', b'"index":1').replace(b'"output_index":0', b'"output_index":3'),
+    "negative-choice": lambda event: event.replace(b'"index":0', b'"index":-1').replace(b'"output_index":0', b'"output_index":-1'),
+    "other-id": lambda event: event.replace(b'"c1"', b'"c2"').replace(b'"i1"', b'"i9"'),
+    "other-model": lambda event: event.replace(b'"model":"m"', b'"model":"n"'),
+    "finish": lambda event: event.replace(b'"finish_reason":null', b'"finish_reason":"stop"'),
+    "usage": lambda event: event.replace(b'"choices":', b'"usage":{"prompt_tokens":3,"completion_tokens":4},"choices":'),
+    "error-beside": lambda event: event.replace(b"data: {", b'data: {"error":{"message":"no"},'),
+    "stream-id": lambda event: event.replace(b"data: {", b'data: {"stream_id":"s2",'),
+    "role": lambda event: event.replace(b'"delta":{', b'"delta":{"role":"assistant",'),
+    "other-text": lambda event: event.replace(b'"content"', b'"refusal"').replace(b'"reasoning"', b'"thinking"').replace(b"output_text", b"refusal"),
+    "call": lambda event: event.replace(b'"delta":{', b'"delta":{"tool_calls":[{"index":0,"id":"t7","function":{"name":"g","arguments":"{"}}],'),
+}  # fmt: skip
+# Events that have nothing to do with the run.
+OTHER_EVENTS: dict[str, bytes] = {
+    "comment": b": keep-alive\n\n",
+    "comment-in-front": b": keep-alive\n",
+    "blank-line": b"\n",
+    "done": b"data: [DONE]\n\n",
+    "retry": b"retry: 10\n",
+    "text": b"not a line of a stream\n\n",
+    "empty-object": b"data: {}\n\n",
+    "list": b"data: [1]\n\n",
+    "error": b'data: {"error":{"message":"overloaded","type":"server_error"}}\n\n',
+    "another-chat": b'data: {"id":"c9","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":"new"}}]}\n\n',
+    "another-response": b'data: {"type":"response.created","response":{"id":"r9","object":"response","output":[]}}\n\n',
+    "checkpoint": b'data: {"type":"response.in_progress","response":{"id":"r1","output":[{"id":"i1","type":"message","content":[{"type":"output_text","text":"so far"}]}]}}\n\n',
+    "text-done": b'data: {"type":"response.output_text.done","item_id":"i1","output_index":0,"content_index":0,"text":"all"}\n\n',
+    "item-done": b'data: {"type":"response.output_item.done","output_index":0,"item":{"id":"i1","type":"message","role":"assistant","content":[{"type":"output_text","text":"all"}]}}\n\n',
+    "terminal": b'data: {"type":"response.completed","response":{"id":"r1","object":"response","status":"completed","output":[]}}\n\n',
+    "finished": b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    "finished-without-index": b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n',
+    "parts": b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}\n\n',
+    "new-call": b'data: {"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t2","type":"function","function":{"name":"g","arguments":""}}]}}]}\n\n',
+    "signed-detail": b'data: {"id":"c1","choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"signature":"s"}]}}]}\n\n',
+    "anthropic": b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}\n\n',
+}  # fmt: skip
+IRREGULAR = [*ODD_TEXTS, *ODD_EVENTS, *OTHER_EVENTS]
+
+
+def irregular(name: str, run: Run) -> bytes:
+    """One irregular event for a run."""
+    if name in ODD_TEXTS:
+        return run.next(ODD_TEXTS[name])
+    if name in ODD_EVENTS:
+        return ODD_EVENTS[name](run.next(b""))
+    return OTHER_EVENTS[name]
