@@ -70,8 +70,11 @@ class Sampler:
     def sample(self) -> Sample:
         """Take one; the first call finds out how many calls it takes."""
         if not self._calls:
-            self._timed(1)  # what is made at the first use is not the stream's cost
-            passed = self._timed(min(self._pool.size, 3))
+            first = self._timed(1)
+            if first.nanoseconds > _LONGEST_PASS:
+                return first
+            # What is made at the first use is not the stream's cost.
+            passed = self._timed(1)
             self._calls = self._enough(passed.nanoseconds / passed.calls)
         sample = self._timed(self._calls)
         while sample.nanoseconds < self._least:

@@ -26,7 +26,7 @@ class Workload(NamedTuple):
     dialect: str
     maker: Maker
     deltas: int = 1_000
-    templates: int = 16
+    templates: int = 4
 
     def pool(self) -> list[Stream]:
         """Make the templates."""
@@ -64,12 +64,12 @@ WORKLOADS: dict[str, Workload | Samples] = {
     "tools": Workload("40 tool calls", CHAT, chat.tools),
     "tools-openai": Workload("40 tool calls, OpenAI, padded", CHAT, chat.padded_tools),
     "tools-interleaved": Workload("40 tool calls, interleaved", CHAT, chat.interleaved_tools),
-    "arguments": Workload("one call, 100 kB of arguments", CHAT, chat.long_arguments, deltas=5_000, templates=4),
+    "arguments": Workload("one call, 100 kB of arguments", CHAT, chat.long_arguments, deltas=5_000),
     "openrouter": Workload("reasoning, OpenRouter", CHAT, chat.openrouter),
     "azure": Workload("chat text, Azure filters", CHAT, chat.azure),
     "responses-text": Workload("Responses text", RESPONSES, responses.text),
     "responses-tools": Workload("Responses reasoning and tools", RESPONSES, responses.reasoning_and_tools),
-    "responses-terminal": Workload("Responses, 1 MB terminal event", RESPONSES, responses.terminal, templates=4),
+    "responses-terminal": Workload("Responses, 1 MB terminal event", RESPONSES, responses.terminal),
     "anthropic": Workload("Anthropic text, padded", "anthropic.messages", anthropic.text),
     "gemini": Workload("Gemini text", "gemini.generate", gemini.text),
     "short": Workload("10,000 streams of 15 events", CHAT, chat.vllm, deltas=12, templates=10_000),

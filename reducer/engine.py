@@ -343,7 +343,7 @@ class Reducer(Generic[BodyT]):
             self._event = self._stream.dialect.decode(self._last)
             self._last = None
         number = getattr(self._event, "sequence_number", None)
-        if number is not None and number < self._number // 2:
+        if number is not None and number < max(1, self._number // 2):
             number = None  # numbers that do not count the events tell nothing about a replay (R20)
         record = {
             "dialect": self._given.name if self._given is not None else "auto",
@@ -941,6 +941,9 @@ class Reducer(Generic[BodyT]):
                 report("unknown_dialect", stream.unread, "no body")
             if status == "truncated" and not finished:
                 report("no_terminal", None, "what came")
+            if status == "empty" and not problems and self._framer.ignored is not None:
+                offset, line = self._framer.ignored
+                problems.append(Problem("stray_text", 0, offset, line, "ignored"))
             if stream.dropped:
                 report("more_problems", stream.dropped, "counted only")
         # In the order of the stream: what has no place of its own comes last.

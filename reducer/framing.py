@@ -54,8 +54,8 @@ _NEW_LINE_BEGINS = re.compile(rb'(?:\r\n|\n|\r)(?:\{"|data:|event:)')
 # WHATWG 9.2.6 ignores fields it does not name; `curl -i` puts a status line and headers in front.
 _IGNORED_FIELD = re.compile(rb"[A-Za-z0-9_.\-]+(?::|\Z)|HTTP/")
 # What makes a bracket at the start of a line an array of payloads, and not `[INFO] started`.
-_ARRAY_OPENS = re.compile(rb"\[[ \t\r\n]*[{\[\]]")
-_ARRAY_MAY_OPEN = re.compile(rb"\[[ \t\r\n]*\Z")
+_ARRAY_OPENS = re.compile(rb"\[[ \t\r\n]{0,256}[{\[\]]")
+_ARRAY_MAY_OPEN = re.compile(rb"\[[ \t\r\n]{0,256}\Z")
 # First bytes of bodies that have to be decompressed before anybody can read them (S17).
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -145,12 +145,13 @@ class Framer(Saved):
     """Cuts one body into frames. Feed it bytes, flush it once at the end."""
 
     __slots__ = (
-        "bare", "_at", "_begun", "_data", "_data_at", "_data_end", "_data_followed", "_data_nesting", "_data_size", "_dead", "_frames", "_in_array", "_max", "_name", "_nesting", "_next_name", "_oversize", "_pieces", "_pieces_size", "_skip_lf", "_skip_line", "_stray", "_tail", "_value_at", "notes", "taken", "torn",
+        "bare", "ignored", "_at", "_data_first", "_in_line", "_begun", "_data", "_data_at", "_data_end", "_data_followed", "_data_nesting", "_data_size", "_dead", "_frames", "_in_array", "_max", "_name", "_nesting", "_next_name", "_oversize", "_pieces", "_pieces_size", "_skip_lf", "_skip_line", "_stray", "_tail", "_value_at", "notes", "taken", "torn",
     )  # fmt: skip
 
     def __init__(self, max_event_bytes: int) -> None:
         self.notes: list[Note] = []  # for the caller to take away
         self.torn: tuple[int, bytes] | None = None  # after flush: offset and bytes of no whole event
+        self.ignored: tuple[int, bytes] | None = None  # the first line that the standard ignores in silence
         self._frames: list[Frame] = []
         self.taken = 0  # frames given away so far
         self._max = max_event_bytes
@@ -159,11 +160,13 @@ class Framer(Saved):
         self._dead = False  # nothing readable can follow
         self._tail = bytearray()  # bytes that cannot be decided yet
         self._at = 0  # offset of the tail's first byte
+        self._in_line = False  # the tail is the beginning of a line that opens no value
         self._skip_lf = False  # the last byte fed was the CR that ended a line
         self._skip_line = False  # the rest of this line is past the limit
         self._stray = -1  # the number of frames when a note last said that a line was ignored
         # The event being collected.
         self._data: list[bytes] = []
+        self._data_first: bytes | None = None  # the first line that is not blank
         self._data_at = 0
         self._data_size = 0
         self._data_nesting: Nesting | None = None  # follows the data, from their second line on
@@ -185,10 +188,11 @@ class Framer(Saved):
         if self._tail:
             self._tail += data
             # Most reads that end nothing are part of a long line: look at it when it ends.
-            if len(self._tail) > 16 and b"\n" not in data and b"\r" not in data:
+            if self._in_line and b"\n" not in data and b"\r" not in data:
                 if len(self._tail) > self._max:
                     self._limit(self._at, bytes(self._tail))
                     self._skip_line = True
+                    self._in_line = False
                     self._at += len(self._tail)
                     self._tail = bytearray()
                 return []
@@ -218,7 +222,7 @@ class Framer(Saved):
             if self._oversize or payload.strip() in (b"", DONE) or is_whole(payload):
                 self._end_event()
             else:
-                self.torn = (self._data_at, payload)
+                self.torn = (self._data_at, payload if self.torn is None else payload + b"\n" + self.torn[1])
         elif self._name is not None and self.torn is None:
             self.torn = (self._data_at, b"event: " + self._name.encode())
         return self._take()
@@ -269,7 +273,11 @@ class Framer(Saved):
         frame = self.taken + len(self._frames)
         if self._stray != frame:
             self._stray = frame
-            self._note("stray_text", at, seen, "ignored")
+            if b"\0" in seen or "\ufffd" in str(seen[:-3], "utf-8", "replace"):
+                advice = "nothing; if it is compressed, decompress it first: reducer.embed.decoded(data, encoding)"
+                self._note("binary", at, seen, advice)
+            else:
+                self._note("stray_text", at, seen, "ignored")
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -288,6 +296,7 @@ class Framer(Saved):
     def _read(self, data: bytes, at: int, *, final: bool) -> None:
         """Go through the bytes as far as they can be decided; the rest becomes the tail."""
         end = len(data)
+        self._in_line = False
         # The fast lane is left at whatever it does not know; to try it costs a window at most.
         attempts = 64 if self._max >= _WINDOW else 0
         while at < end and not self._dead:
@@ -295,7 +304,7 @@ class Framer(Saved):
                 after = self._value(data, at, final=final)
             elif self._in_array:
                 after = self._between(data, at)
-            elif attempts and not self._data and self._name is None and not self._skip_line:
+            elif attempts and not (self._data or self._name or self._skip_line or self._oversize):
                 attempts -= 1
                 at = self._whole_events(data, at)
                 if at >= end:
@@ -356,10 +365,12 @@ class Framer(Saved):
         """Take one line, or open the value that begins here; -1 asks for more bytes."""
         if not self._skip_line:
             first = _BLANKS.match(data, at).end()  # type: ignore[union-attr]
-            byte = data[first] if first < len(data) else 0
+            if first == len(data):
+                return first
+            byte = data[first]
             if byte == 0x7B:
                 self._end_whole_event()
-                at_line = first == 0 or data[first - 1] in b"\r\n"
+                at_line = at == 0 or data[at - 1] in b"\r\n"
                 return self._take_line(data, first) if at_line else self._open_value(first)
             if byte == 0x5B:
                 head = data[first : first + len(DONE)]
@@ -372,7 +383,8 @@ class Framer(Saved):
                     self._in_array = True
                     return first + 1
                 if not final and (DONE.startswith(head) or _ARRAY_MAY_OPEN.match(data, first)):
-                    return -1
+                    return -1 if first == at else first
+            at = first
         found = _LINE_END.search(data, at)
         if found is None:
             if not final:
@@ -401,6 +413,7 @@ class Framer(Saved):
             self._limit(self._at + at, data[at:])
             self._skip_line = True
             return len(data)
+        self._in_line = True
         return -1
 
     def _line(self, line: bytes, at: int) -> None:
@@ -424,7 +437,10 @@ class Framer(Saved):
             self._end_whole_event()
             self._name = "error"
             self._add_data(value, at)
-        elif field and not _IGNORED_FIELD.match(line):
+        elif _IGNORED_FIELD.match(line):
+            if self.ignored is None and field not in (b"id", b"retry"):
+                self.ignored = (at, line[:_SHOWN])
+        elif field:
             self._ignore(at, line[:_SHOWN])
 
     def _add_data(self, value: bytes, at: int) -> None:
@@ -444,13 +460,18 @@ class Framer(Saved):
             self._limit(self._data_at, b"\n".join([*self._data, value]))
         if not self._oversize:
             self._data.append(value)
+            if self._data_first is None and value.strip():
+                self._data_first = value
 
     def _data_whole(self) -> bool:
         """Tell whether the data so far are one JSON object or the end marker; linear over many lines."""
         data = self._data
-        if data[0].strip() == DONE:
+        first = self._data_first
+        if first is None or self._oversize:
+            return False
+        if first.strip() == DONE:
             return True
-        if not data[0].lstrip().startswith(b"{") or self._oversize:
+        if not first.lstrip().startswith(b"{"):
             return False
         if self._data_nesting is None:
             self._data_nesting = Nesting()
@@ -476,6 +497,7 @@ class Framer(Saved):
             self._data_nesting = None
             self._data_followed = 0
             self._data_end = -1
+            self._data_first = None
         self._name = self._next_name = None
         self._oversize = False
 

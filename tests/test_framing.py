@@ -503,9 +503,8 @@ STRAY = {
     ),
     "a-sentence": (b"upstream connect error\n", [("stray_text", 0, 0)]),
     "a-log-line": (b"[INFO] started\ndata: 1\n\n", [("stray_text", 0, 0)]),
-    "indented-field": (b" data: 1\n\n", [("stray_text", 0, 0)]),
     "between-elements": (b'[{"a":1},17,{"a":2}]', [("stray_text", 1, 9)]),
-    "behind-a-value": (b'{"a":1} and more\n', [("stray_text", 1, 7)]),
+    "behind-a-value": (b'{"a":1} and more\n', [("stray_text", 1, 8)]),
     "a-closing-brace": (b'{"a":1}}\n{"a":2}\n', [("stray_text", 1, 7)]),
 }
 
@@ -782,3 +781,10 @@ def test_what_is_written_by_the_standard_is_read_by_it(events, ending, places):
 def test_any_bytes_are_framed(data, places):
     """Nothing raises, and no split matters."""
     assert framed(*cut_at(data, places)) == framed(data)
+
+
+def test_blanks_before_a_line_do_not_count():
+    """Blanks at the start of a line are no part of it: neither of a field nor of a value."""
+    result = in_every_split(b'  data: {"a":1}\n\n   {"b":2}\n')
+
+    assert [payload for payload, _, _ in result.frames] == [b'{"a":1}', b'{"b":2}']

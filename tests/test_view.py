@@ -21,7 +21,8 @@ from tests.mutations import changed, mutant, seeds
 TIDE = Call("call_Tide0001", "get_tide", {"port": "Brest"})
 USAGE = Usage(12, 9, 21, cached_tokens=0, reasoning_tokens=0)
 
-# What the samples say, by sample: text, reasoning and refusal; tools; ends; counts.
+# What the samples say, by sample. An en dash is data here.
+# ruff: noqa: RUF001
 SAMPLES = {
     "openai_chat/text.sse": View("assistant", "The tide turns at dawn – 05:12.", finish_reason="stop"),
     "openai_chat/reasoning-content.sse": View(
@@ -142,7 +143,9 @@ def anthropic(*content, **body):
 
 
 def gemini(*parts, **candidate):
-    return view_of("gemini.generate", {"candidates": [{"content": {"role": "model", "parts": list(parts)}, **candidate}]})
+    return view_of(
+        "gemini.generate", {"candidates": [{"content": {"role": "model", "parts": list(parts)}, **candidate}]}
+    )
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -262,10 +265,17 @@ def test_a_summary_is_not_said_again():
 
 def test_thoughts_between_calls_are_paragraphs():
     """Anthropic's blocks are whole each; Gemini's parts are cut anywhere."""
-    first, call, second = {"type": "thinking", "thinking": "A"}, {"type": "tool_use"}, {"type": "thinking", "thinking": "B"}
+    first, call, second = (
+        {"type": "thinking", "thinking": "A"},
+        {"type": "tool_use"},
+        {"type": "thinking", "thinking": "B"},
+    )
 
     assert anthropic(first, call, second).reasoning == "A\n\nB"
-    assert gemini({"text": "A", "thought": True}, {"text": "B", "thought": True, "thoughtSignature": "s"}).reasoning == "AB"
+    assert (
+        gemini({"text": "A", "thought": True}, {"text": "B", "thought": True, "thoughtSignature": "s"}).reasoning
+        == "AB"
+    )
 
 
 # -- tool calls --------------------------------------------------------------------------------------
@@ -302,6 +312,15 @@ def test_free_text_is_not_taken_for_json():
     """A custom tool's input is text even where it happens to be JSON."""
     assert chat({"tool_calls": [{"custom": {"name": "f", "input": "5"}}]}).tool_calls == [Call(None, "f", unparsed="5")]
     assert responses({"type": "custom_tool_call", "id": "i", "input": "5"}).tool_calls == [Call("i", unparsed="5")]
+
+
+def test_calls_that_the_provider_ran_stay_in_the_body():
+    """xAI sends its own as custom calls, before the message that uses what they found; a function is always the caller's."""
+    search, message = {"type": "custom_tool_call", "name": "x_keyword_search"}, {"type": "message", "role": "assistant"}
+
+    assert responses(search, message) == View("assistant", finish_reason="stop")
+    assert responses(message, search).tool_calls == [Call(None, "x_keyword_search")]
+    assert responses({"type": "function_call", "name": "f"}, message).tool_calls == [Call(None, "f")]
 
 
 def test_arguments_are_copies():

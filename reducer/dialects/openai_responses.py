@@ -172,12 +172,14 @@ def view(body: dict[str, Any], choice: int) -> View | None:
     parts = [part for item in messages for part in records(item.get("content"))]
     thoughts = [item for item in items if item.get("type") == "reasoning"]
     reasonings = [part for item in thoughts for part in records(item.get("summary")) or records(item.get("content"))]
+    last_message = max((place for place, item in enumerate(items) if item.get("type") == "message"), default=-1)
     calls = []
-    for item in items:
+    for place, item in enumerate(items):
         id = item.get("call_id") or item.get("id")
         if item.get("type") == "function_call":
             calls.append(called(id, item.get("name"), item.get("arguments")))
-        elif item.get("type") == "custom_tool_call":
+        # What xAI's own tools did also comes as custom calls, before the message that uses it.
+        elif item.get("type") == "custom_tool_call" and place > last_message:
             calls.append(called_freely(id, item.get("name"), item.get("input")))
     waits = bool(calls) or (bool(items) and string(items[-1].get("type")) in _WAITING)
     status = body.get("status")
@@ -244,6 +246,8 @@ class _Text(Saved):
 
     def replace(self, text: str, stage: int, report: Report, where: str) -> None:
         """Take a later stage's text, unless it is empty or a proper prefix or suffix of what is there."""
+        if stage < self.stage and self.fragments:
+            return
         old = str(self.fragments)
         if text != old and old:
             if not text:
@@ -359,6 +363,11 @@ class _Slot(Saved):
         part = parts.get(index)
         if part is None:
             part = parts[index] = _Part({"type": kind}, ADDED, field)
+        elif part.field != field and part.text is not None and part.text.fragments:
+            # Another kind of text at the same index: a part of its own, after the others.
+            part = next((other for other in parts.values() if other.field == field and other.obj.get("type") == kind), None)
+            if part is None:
+                part = parts[max(parts) + 1] = _Part({"type": kind}, ADDED, field)
         elif part.text is None or part.field != field:
             part.field = field
             part.text = _Text()
@@ -406,13 +415,14 @@ class ResponsesState(State):
     """A response in the making."""
 
     __slots__ = (
-        "by_id", "by_index", "delta_key", "delta_part", "envelope", "id", "output", "slots", "terminal_extra",
+        "by_id", "by_index", "delta_key", "delta_part", "envelope", "id", "model", "output", "slots", "terminal_extra",
     )  # fmt: skip
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["OPEN"])
         self.id: str | None = None
         self.envelope: dict[str, Any] | None = None
+        self.model: str | None = None
         self.slots: list[_Slot] = []
         self.by_id: dict[str, _Slot] = {}
         self.by_index: dict[int, _Slot] = {}  # the newest of each index
@@ -529,6 +539,11 @@ def _overlay(state: ResponsesState, envelope: dict[str, Any]) -> None:
     ident = envelope.get("id")
     if state.id is None and type(ident) is str and ident:
         state.id = ident
+    model = envelope.get("model")
+    if type(model) is str and model:
+        if state.model is not None and model != state.model:
+            state.report("model_differs", [state.model, model], model)
+        state.model = model
 
 
 def on_terminal(state: ResponsesState, event: Event) -> None:
@@ -851,6 +866,7 @@ def on_nothing(state: ResponsesState, event: Event) -> None:
 
 def on_late(state: ResponsesState, event: Event) -> None:
     """After the terminal event only errors count, and the engine has looked for those."""
+    state.report("late_event", event.type, "ignored: the response is over")
 
 
 def on_late_failed(state: ResponsesState, event: Event) -> None:
