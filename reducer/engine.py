@@ -562,7 +562,7 @@ class Reducer(Generic[BodyT]):
         """Take the run of events that fit one template or another; return where it ends."""
         stream = self._stream
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
-        known = []
+        known: list[Template] = []
         sinks: set[Any] = set()
         for template in reversed(self._known):
             texts = dialect.texts(stream.state, template.event)

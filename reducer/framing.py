@@ -36,7 +36,7 @@ import msgspec
 
 from reducer.saving import Saved
 
-Frame = tuple[bytes, str | None, int]
+Frame = tuple[bytes, str | None, int | None]
 
 DONE = b"[DONE]"
 _BOM = b"\xef\xbb\xbf"

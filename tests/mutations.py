@@ -11,6 +11,7 @@ import json
 import random
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -157,9 +158,12 @@ def run(count: int, pool: list[bytes], first: int = 0) -> list[str]:
     """Reduce mutants; return every fault with its number."""
     faults = []
     for number in range(first, first + count):
-        found = fault(mutant(number, pool), number)
+        data = mutant(number, pool)
+        found = fault(data, number)
         if found:
-            faults.append(f"mutant {number}: {found}")
+            with tempfile.NamedTemporaryFile(prefix=f"mutant-{number}-", suffix=".sse", delete=False) as file:
+                file.write(data)
+            faults.append(f"mutant {number}, kept as {file.name}: {found}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     if peak > 512:
         faults.append(f"peak memory {peak} MiB")

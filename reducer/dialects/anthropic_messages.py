@@ -640,7 +640,7 @@ def texts(state: MessageState, event: Event) -> list[tuple[str, str, Any]] | Non
     block = state.blocks.get(event.index)  # type: ignore[arg-type]
     if event.type != "content_block_delta" or delta is None or delta.extra or event.extra or block is None:
         return None
-    key = _LANE_KEYS.get(delta.type)
+    key = _LANE_KEYS.get(delta.type or "")
     if key is None or any(getattr(delta, name) for name in Delta.__struct_fields__ if name not in ("type", key)):
         return None
     value = getattr(delta, key)

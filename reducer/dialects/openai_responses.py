@@ -968,7 +968,7 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
     if not state.begun:
         return None
     _report_repairs(state, report)
-    body = dict(state.envelope) if state.envelope is not None else {"object": "response"}
+    body: dict[str, Any] = dict(state.envelope) if state.envelope is not None else {"object": "response"}
     output = state.output
     body["output"] = output if output is not None else [slot.build() for slot in state.in_order() if slot.item]
     for key, value in state.terminal_extra.items():
