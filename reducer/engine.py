@@ -522,7 +522,7 @@ class Reducer(Generic[BodyT]):
         if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix):
             return
         for known in self._known:
-            if data.startswith(known.head) and data.endswith(known.tail) and len(known.sinks) == len(texts):
+            if len(known.sinks) == len(texts) and known.fits(data):
                 known.sinks = [sink for _, _, sink in texts]
                 self._lane = known
                 return
@@ -606,8 +606,11 @@ class Reducer(Generic[BodyT]):
         lane: Template = self._lane  # type: ignore[assignment]
         begin, end = len(lane.head), -len(lane.tail)
         size = sum(map(len, held))
-        if self._framer.offset + size <= self._check_at:
-            columns = lane.columns([data[begin:end] for data in held])
+        holes = [data[begin:end] for data in held]
+        # Head and tail may not share bytes: then the sizes do not add up.
+        apart = sum(map(len, holes)) + len(held) * (begin - end) == size
+        if apart and self._framer.offset + size <= self._check_at:
+            columns = lane.columns(holes)
             if columns is not None:
                 self._add([(lane, columns)], len(held), size)
                 self._last = held[-1][held[-1].rfind(b"data:") + 5 :]

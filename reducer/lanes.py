@@ -61,6 +61,12 @@ class Template:
         self._needle = self.head[-_NEEDLE:]
         self._rest = (self.tail + self.head)[: -len(self._needle)]
 
+    def fits(self, data: bytes) -> bool:
+        """Whether these bytes are such an event."""
+        if not (data.startswith(self.head) and data.endswith(self.tail)) or len(data) < len(self.head) + len(self.tail):
+            return False
+        return self.columns([data[len(self.head) : -len(self.tail)]]) is not None
+
     def columns(self, holes: list[bytes]) -> list[str] | None:
         """Prove a batch: return what each text hole adds, joined over the events; ``None`` if it is not proven."""
         joined = b"\n".join(holes)
@@ -130,6 +136,8 @@ def mixed(known: list[Template], data: bytes, at: int) -> tuple[list[tuple[Templ
                     break
             else:
                 break
+        if len(block) < len(expected.head) + len(expected.last_line):
+            break
         template = expected
         hole = block[len(template.head) : -len(template.last_line)]
         found = holes.get(id(template))
