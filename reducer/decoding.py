@@ -93,9 +93,7 @@ def _forgiving(payload: bytes, report: Report) -> Any:
         try:
             value = json.loads(text, parse_constant=constant, parse_float=number, parse_int=integer)
         except json.JSONDecodeError:
-            value = json.loads(
-                text, strict=False, parse_constant=constant, parse_float=number, parse_int=integer
-            )
+            value = json.loads(text, strict=False, parse_constant=constant, parse_float=number, parse_int=integer)
             noted["control_character"] = (payload[:200], "read as it stands")
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None

@@ -334,7 +334,9 @@ class Reducer(Generic[BodyT]):
             {
                 "stream": stream,
                 "dialect": stream.dialect.name if stream.dialect is not None else None,
-                "phase": _phase(stream.dialect, stream.state) if stream.dialect is not None and stream.state is not None else None,
+                "phase": _phase(stream.dialect, stream.state)
+                if stream.dialect is not None and stream.state is not None
+                else None,
             }
             for stream in self._streams
         ]
@@ -528,7 +530,14 @@ class Reducer(Generic[BodyT]):
                 return
         state = stream.state
         self._lane = learn(
-            prefix, payload, suffix, event, texts, dialect.idle, dialect.decode, lambda other: dialect.texts(state, other)
+            prefix,
+            payload,
+            suffix,
+            event,
+            texts,
+            dialect.idle,
+            dialect.decode,
+            lambda other: dialect.texts(state, other),
         )
         if self._lane is not None:
             self._known = [*self._known[-7:], self._lane]
@@ -567,7 +576,12 @@ class Reducer(Generic[BodyT]):
         for template in reversed(self._known):
             texts = dialect.texts(stream.state, template.event)
             mine = {sink for _, _, sink in texts or ()}
-            if texts is None or len(texts) != len(template.sinks) or mine & sinks or not template.tail.endswith(b"\n\n"):
+            if (
+                texts is None
+                or len(texts) != len(template.sinks)
+                or mine & sinks
+                or not template.tail.endswith(b"\n\n")
+            ):
                 continue  # two templates of one text would lose its order
             sinks |= mine
             template.sinks = [sink for _, _, sink in texts]
@@ -726,7 +740,9 @@ class Reducer(Generic[BodyT]):
             self._not_json(payload)
         except TooDeep:
             self._stream.limited = True
-            self._report("limit_depth", payload[:_SHOWN], f"not retained: nested more than {self._limits.max_depth} deep")
+            self._report(
+                "limit_depth", payload[:_SHOWN], f"not retained: nested more than {self._limits.max_depth} deep"
+            )
         except Exception as error:
             self._failed(error, payload)
 
@@ -735,7 +751,11 @@ class Reducer(Generic[BodyT]):
             self._report(code, seen, chosen)
 
         try:
-            return msgspec.json.decode(payload) if not self._may_be_deep(payload) else decode(payload, report, self._limits.max_depth)
+            return (
+                msgspec.json.decode(payload)
+                if not self._may_be_deep(payload)
+                else decode(payload, report, self._limits.max_depth)
+            )
         except (ValueError, RecursionError):
             self._stream.surrogates = True
             return decode(payload, report, self._limits.max_depth)
@@ -783,7 +803,11 @@ class Reducer(Generic[BodyT]):
             carries = dialect.carries(obj)
             if state.error is None:
                 # Beside other content the error's raw form is its own value, alone it is the event.
-                state.error = msgspec.structs.replace(error, raw=error_value) if carries and (error_value := copied(obj.get("error"))) else error
+                state.error = (
+                    msgspec.structs.replace(error, raw=error_value)
+                    if carries and (error_value := copied(obj.get("error")))
+                    else error
+                )
             if not carries:
                 return
         self._handle(stream, obj)
@@ -987,7 +1011,13 @@ def _phase(dialect: Dialect, state: Any) -> str:
 def _with_problem(result: Result[Any], problem: Problem) -> Result[Any]:
     status, dialect, wire, error, problems, timing = result._facts()
     return Result(
-        status, dialect=dialect, wire=wire, final=result._final, error=error, problems=(*problems, problem), timing=timing
+        status,
+        dialect=dialect,
+        wire=wire,
+        final=result._final,
+        error=error,
+        problems=(*problems, problem),
+        timing=timing,
     )
 
 

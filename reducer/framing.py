@@ -145,7 +145,36 @@ class Framer(Saved):
     """Cuts one body into frames. Feed it bytes, flush it once at the end."""
 
     __slots__ = (
-        "bare", "ignored", "_at", "_data_first", "_in_line", "_begun", "_data", "_data_at", "_data_end", "_data_followed", "_data_nesting", "_data_size", "_dead", "_frames", "_in_array", "_max", "_name", "_nesting", "_next_name", "_oversize", "_pieces", "_pieces_size", "_skip_lf", "_skip_line", "_stray", "_tail", "_value_at", "notes", "taken", "torn",
+        "_at",
+        "_begun",
+        "_data",
+        "_data_at",
+        "_data_end",
+        "_data_first",
+        "_data_followed",
+        "_data_nesting",
+        "_data_size",
+        "_dead",
+        "_frames",
+        "_in_array",
+        "_in_line",
+        "_max",
+        "_name",
+        "_nesting",
+        "_next_name",
+        "_oversize",
+        "_pieces",
+        "_pieces_size",
+        "_skip_lf",
+        "_skip_line",
+        "_stray",
+        "_tail",
+        "_value_at",
+        "bare",
+        "ignored",
+        "notes",
+        "taken",
+        "torn",
     )  # fmt: skip
 
     def __init__(self, max_event_bytes: int) -> None:

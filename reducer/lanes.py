@@ -229,7 +229,9 @@ def learn(
     at = 0
     for begin, end, kind, _ in holes:
         constants.append(payload[at:begin])
-        probe += constants[-1] + (_PROBE.encode() if kind == TEXT else b"lane" if kind == PADDING else b"7" if kind == NUMBER else b"")
+        probe += constants[-1] + (
+            _PROBE.encode() if kind == TEXT else b"lane" if kind == PADDING else b"7" if kind == NUMBER else b""
+        )
         at = end
     constants.append(payload[at:])
     probe += constants[-1]
@@ -249,7 +251,9 @@ def learn(
         return None
     constants[0] = prefix + constants[0]
     constants[-1] += suffix
-    return Template(constants, [kind for _, _, kind, _ in holes], [sink for _, _, kind, sink in holes if kind == TEXT], event)
+    return Template(
+        constants, [kind for _, _, kind, _ in holes], [sink for _, _, kind, sink in holes if kind == TEXT], event
+    )
 
 
 def _find(payload: bytes, key: str, value: Any) -> tuple[int, int] | None:

@@ -147,6 +147,8 @@ def fault(data: bytes, seed: int) -> str | None:
                 return f"internal error: {[p for p in result.problems if p.code == 'internal_error'][0]}"
         if whole != split.results:
             return "the result depends on how the bytes are split"
+        if whole != reducer.reduce_all(data, lanes=False):
+            return "the fast lanes change the result"
     except Exception as error:
         return f"raised {error!r}"
     if time.monotonic() - began > 10:

@@ -72,4 +72,4 @@ class Dialect(NamedTuple):
     # with others would add those and nothing else; and the event's attributes that may vary without effect.
     texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
     idle: tuple[str, ...] = ()
-    handlers: Mapping[str, Row] = {}  # noqa: RUF012  phase -> row
+    handlers: Mapping[str, Row] = {}

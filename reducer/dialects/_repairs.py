@@ -51,7 +51,9 @@ class Watch(Saved):
         """What to report at the end."""
         if self._on:
             return ("repaired", {where: self.hits}, "cumulative") if self.hits else None
-        return ("repairable", {where: self.hits}, "joined as it came; the repair is cumulative") if self.hits > 1 else None
+        return (
+            ("repairable", {where: self.hits}, "joined as it came; the repair is cumulative") if self.hits > 1 else None
+        )
 
 
 def merge_usage(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -244,7 +244,11 @@ def _parsed(text: str, index: int, given: Any, report: Report, max_depth: int) -
         joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         data = joined.encode("utf-8", "surrogatepass")
     try:
-        value = join_surrogates(decode(data, report, max_depth), report) if b"\\ud" in data else decode(data, report, max_depth)
+        value = (
+            join_surrogates(decode(data, report, max_depth), report)
+            if b"\\ud" in data
+            else decode(data, report, max_depth)
+        )
     except (NotJson, TooDeep):
         report("input_not_json", text, {"index": index, "input": given})
         return given

@@ -25,11 +25,12 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
-from reducer.dialects._extras import add_entries, merge
+from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
-from reducer.dialects._repairs import Watch, loses_usage, merge_usage
+from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
     COMPLETION_FINISH,
     ToView,
@@ -194,17 +195,6 @@ class Choice(Body, frozen=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Usage(Body, frozen=True):
-    """Token counts as the provider reported them."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: dict[str, Any] | None = None
-    completion_tokens_details: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
 def view(body: dict[str, Any], choice: int) -> View | None:
     """View a choice. Of the names for reasoning the first that says something counts (C4)."""
     one = pick(body.get("choices"), choice)
@@ -256,7 +246,6 @@ class ChatCompletion(Body, frozen=True):
 # Declared text keys of a delta, in the order a message has them.
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "reasoning_text")
 _SCAFFOLDING = frozenset({"obfuscation", "sequence_number"})
-_MAX_IDS = 1024  # different ids, or models, that a state remembers
 
 
 class _Text(Saved):
@@ -274,7 +263,7 @@ class _Text(Saved):
             if self.text is None:
                 self.text = Fragments()
             if self.watch is not None and value:
-                self.text, self.watch = _watched(value, self.text, self.watch)
+                self.text, self.watch = watched(value, self.text, self.watch)
             self.text.append(value)
             return
         if self.parts is None:
@@ -295,13 +284,6 @@ class _Text(Saved):
         if all(type(part) is dict and part.keys() == {"type", "text"} and part["type"] == "text" for part in parts):
             return "".join(part["text"] for part in parts)
         return parts
-
-
-def _watched(piece: str, text: Fragments, watch: Watch) -> tuple[Fragments, Watch | None]:
-    """Let a piece that is the whole text so far take its place, where the repair is on (C1, T18)."""
-    if not watch.goes_on(piece):
-        return text, None
-    return (Fragments() if watch.replaces(piece, text) else text), watch
 
 
 def _add_part(parts: list[Any], part: Any) -> None:
@@ -342,7 +324,20 @@ def _joined_part(part: Any) -> Any:
 class _Call(Saved):
     """A tool call, or the one function call of the old kind."""
 
-    __slots__ = ("arguments", "custom", "extra", "function", "id", "index", "input", "name", "object", "strings", "type", "watch")
+    __slots__ = (
+        "arguments",
+        "custom",
+        "extra",
+        "function",
+        "id",
+        "index",
+        "input",
+        "name",
+        "object",
+        "strings",
+        "type",
+        "watch",
+    )
 
     def __init__(self, state: ChatState, index: int | None = None) -> None:
         self.index = index
@@ -387,7 +382,7 @@ class _Call(Saved):
             if self.arguments is None:
                 self.arguments = Fragments()
             if self.watch is not None and value:
-                self.arguments, self.watch = _watched(value, self.arguments, self.watch)
+                self.arguments, self.watch = watched(value, self.arguments, self.watch)
             self.arguments.append(value)
         elif value is not None:
             before = self.text()
@@ -473,31 +468,22 @@ class _Choice(Saved):
         )  # fmt: skip
 
 
-class ChatState(State):
+class ChatState(Envelope):
     """A chat completion in the making."""
 
     __slots__ = (
-        "blank_id", "choices", "count", "counted", "created", "extra", "fingerprint", "id", "ids", "metadata", "model", "models", "moderation",
-        "prompt_filter", "provider", "tier", "usage", "x_groq",
+        "choices", "count", "counted", "fingerprint", "metadata", "moderation", "prompt_filter", "provider", "tier", "x_groq",
     )  # fmt: skip
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
-        self.id: str | None = None
-        self.ids: set[str] = set()
-        self.blank_id: str | None = None  # an id that counts as none
-        self.created: Any = None
-        self.model: str | None = None
-        self.models: set[str] = set()
         self.fingerprint: str | None = None
         self.tier: str | None = None
-        self.usage: dict[str, Any] | None = None
         self.metadata: Any = None
         self.moderation: Any = None
         self.provider: str | None = None
         self.prompt_filter: list[Any] | None = None
         self.x_groq: dict[str, Any] | None = None
-        self.extra: dict[str, Any] = {}
         self.choices: dict[int, _Choice] = {}
         # The repair choice_counter: all choices as one, while their indices count the chunks (C11).
         self.counted: _Choice | None = _Choice(self) if "choice_counter" in options.repairs else None
@@ -525,7 +511,7 @@ def on_chunk_after_whole(state: ChatState, chunk: Chunk) -> object:
 
 def on_done(state: ChatState, _: None) -> None:
     state.done = True
-    state.row = HANDLERS["OVER"]
+    state.row = HANDLERS["OVER" if state.whole is None else "WHOLE"]
 
 
 def on_chunk(state: ChatState, chunk: Chunk) -> object:
@@ -535,20 +521,16 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
         if state.ids and ident not in state.ids and _begins_another(state, choices):
             return SPLIT
     if choices and (len(choices) > 1 or choices[0].index not in state.choices):
-        _check_growth(state, choices)
+        check_growth(state, choices, bounded=state.counted is None)
     state.begun = True
     if ident != state.id and ident is not None:
-        _take_id(state, ident)
+        state.take_id(ident)
     if chunk.model != state.model and chunk.model:
-        if state.model is not None and chunk.model not in state.models:
-            state.report("model_differs", [state.model, chunk.model], chunk.model)
-        if len(state.models) < _MAX_IDS:
-            state.models.add(chunk.model)
-        state.model = chunk.model
+        state.take_model(chunk.model)
     if not state.created and chunk.created is not None:
         state.created = chunk.created
     if chunk.usage:
-        _take_usage(state, chunk.usage)
+        state.take_usage(chunk.usage)
     if chunk.system_fingerprint:
         state.fingerprint = chunk.system_fingerprint
     if chunk.service_tier:
@@ -572,39 +554,12 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
     return None
 
 
-def _take_id(state: ChatState, ident: str) -> None:
-    if not ident or ident.endswith("-keepalive"):
-        state.blank_id = ident  # C14: omlx opens with one; it stays if no other ever comes
-        return
-    if state.id is None:
-        state.id = ident
-    elif len(state.ids) == 1 and ident not in state.ids:
-        # Once is enough: Groq's compound models give every chunk its own (C14).
-        state.report("id_differs", [state.id, ident], state.id)
-    if len(state.ids) < _MAX_IDS:
-        state.ids.add(ident)
-
-
-def _take_usage(state: ChatState, usage: dict[str, Any]) -> None:
-    """The last one, whole; field by field only where the repair is on (C27)."""
-    if state.usage is not None and loses_usage(state.usage, usage):
-        if "usage_fields" in state.options.repairs:
-            merged = merge_usage(state.usage, usage)
-            state.report("repaired", {"usage": usage}, "usage_fields")
-            usage = merged
-        else:
-            state.report("repairable", {"usage": state.usage}, "the last usage; the repair is usage_fields")
-    elif state.usage is not None and "usage_fields" in state.options.repairs:
-        usage = merge_usage(state.usage, usage)
-    state.usage = usage
-
-
 def _begins_another(state: ChatState, choices: list[WireChoice] | None) -> bool:
     """Tell whether a chunk with an id never seen before begins another response (decision 12)."""
     if not choices or not (state.done or (len(state.ids) == 1 and finished(state))):
         return False
     for choice in choices:
-        if choice.delta is not None and choice.delta.role and (state.done or _index(choice) in state.choices):
+        if choice.delta is not None and choice.delta.role and (state.done or place(choice) in state.choices):
             return True
         # A body sent whole has its role in the message.
         if choice.delta is None and choice.message is not None and (state.done or state.whole is not None):
@@ -612,26 +567,11 @@ def _begins_another(state: ChatState, choices: list[WireChoice] | None) -> bool:
     return False
 
 
-def _index(choice: WireChoice) -> int:
-    index = choice.index
-    return index if index is not None and index >= 0 else 0
-
-
-def _check_growth(state: ChatState, choices: list[WireChoice]) -> None:
-    """Refuse a chunk that would open too much, before anything of it is taken."""
-    limits = state.options.limits
-    new = {_index(choice) for choice in choices} - state.choices.keys()
-    if len(new) > limits.max_new_slots:
-        raise LimitReached("new_slots", len(new))
-    if len(state.choices) + len(new) > limits.max_choices and state.counted is None:
-        raise LimitReached("choices", len(state.choices) + len(new))
-
-
 def _add_choice(state: ChatState, wire: WireChoice) -> None:
     index = wire.index
     choice = state.choices.get(index)  # type: ignore[arg-type]
     if choice is None:
-        index = _index(wire)
+        index = place(wire)
         choice = state.choices.get(index)
         if choice is None:
             choice = state.choices[index] = _Choice(state)
@@ -642,7 +582,7 @@ def _add_choice(state: ChatState, wire: WireChoice) -> None:
 
 def _add_counted(state: ChatState, counted: _Choice, wire: WireChoice) -> None:
     """C11: as long as each chunk has the next index and none before it was finished, they are one choice."""
-    index = _index(wire)
+    index = place(wire)
     if (state.count is not None and index != state.count) or counted.finish is not None:
         state.counted = None
         return
@@ -696,7 +636,7 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
             choice.finishes.append(wire.finish_reason)
         choice.finish = wire.finish_reason
     if wire.logprobs is not UNSET:
-        _add_logprobs(choice, wire.logprobs)
+        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
     if wire.content_filter_results is not None:
         merge(choice.extra, {"content_filter_results": wire.content_filter_results})
     if wire.native_finish_reason is not None:
@@ -733,21 +673,6 @@ def _add_text(state: ChatState, choice: _Choice, key: str, value: Any) -> None:
     if text is None:
         text = choice.texts[key] = _Text(state)
     text.add(value)
-
-
-def _add_logprobs(choice: _Choice, value: Any) -> None:
-    """Lists extend, other values take the last; null until an object (decision 9)."""
-    if type(value) is not dict:
-        if value is not None or choice.logprobs is UNSET:
-            choice.logprobs = value
-        return
-    if type(choice.logprobs) is not dict:
-        choice.logprobs = {}
-    for key, entry in value.items():
-        if type(entry) is list and type(choice.logprobs.get(key)) is list:
-            choice.logprobs[key].extend(entry)
-        elif entry is not None or key not in choice.logprobs:
-            choice.logprobs[key] = list(entry) if type(entry) is list else entry
 
 
 def _add_audio(audio: dict[str, Any], delta: dict[str, Any]) -> None:
@@ -788,7 +713,10 @@ def _add_detail(details: list[Any], detail: Any) -> None:
     last = details[-1] if details else None
     if type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
         details.append(
-            {key: Fragments(value) if key in _DETAIL_TEXTS and type(value) is str else copied(value) for key, value in detail.items()}
+            {
+                key: Fragments(value) if key in _DETAIL_TEXTS and type(value) is str else copied(value)
+                for key, value in detail.items()
+            }
             if type(detail) is dict
             else detail
         )
@@ -973,15 +901,7 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
         return state.whole
     if not state.begun:
         return None
-    body: dict[str, Any] = {}
-    if state.id is not None or state.blank_id is not None:
-        body["id"] = state.id or state.blank_id
-    body["object"] = "chat.completion"
-    created = state.created
-    if created is not None:
-        body["created"] = int(created) if type(created) is float and created.is_integer() else created
-    if state.model is not None:
-        body["model"] = state.model
+    body = state.head("chat.completion")
     at_end = report if finished(state) and state.error is None else None
     choices = state.choices
     if _is_counter(state):
@@ -1052,7 +972,10 @@ def _build_message(
         return message
     message = {"role": choice.role or "assistant"}
     if report is not None:
-        watches = [("content", choice.content.watch), *((key, t.watch) for key, t in choice.texts.items() if t is not None)]
+        watches = [
+            ("content", choice.content.watch),
+            *((key, t.watch) for key, t in choice.texts.items() if t is not None),
+        ]
         watches += [("arguments", call.watch) for call in calls]
         for key, watch in watches:
             verdict = watch.verdict(key) if watch is not None else None
@@ -1131,7 +1054,7 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
         return None
     if delta.function_call is not None or delta.audio is not None or delta.thinking_blocks is not None:
         return None
-    choice = state.choices[_index(wire)]
+    choice = state.choices[place(wire)]
     found: list[tuple[str, str, Any]] = []
     for key in TEXTS:
         value = getattr(delta, key)
@@ -1155,7 +1078,12 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     if delta.reasoning_details:
         detail = delta.reasoning_details[0]
         last = choice.details[-1] if choice.details else None
-        if len(delta.reasoning_details) != 1 or type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
+        if (
+            len(delta.reasoning_details) != 1
+            or type(detail) is not dict
+            or type(last) is not dict
+            or not _same_detail(last, detail)
+        ):
             return None
         added = [key for key in _DETAIL_TEXTS if detail.get(key)]
         if len(added) != 1 or not isinstance(last.get(added[0]), Fragments) or detail.get("signature"):
@@ -1181,7 +1109,9 @@ def is_body(obj: dict[str, Any], bare: bool) -> bool:
     choices = obj.get("choices")
     if type(choices) is not list or obj.get("object") == "chat.completion.chunk":
         return False
-    return bool(choices) and all(type(c) is dict and type(c.get("message")) is dict and "delta" not in c for c in choices)
+    return bool(choices) and all(
+        type(c) is dict and type(c.get("message")) is dict and "delta" not in c for c in choices
+    )
 
 
 def finished(state: ChatState) -> bool:

@@ -23,11 +23,12 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._dialect import Dialect, LimitReached, Options, State
+from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.dialects._dialect import Dialect, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
-from reducer.dialects._repairs import Watch, loses_usage, merge_usage
+from reducer.dialects._repairs import Watch
 from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
 from reducer.dialects._wire import Wire, from_dict
 from reducer.saving import Saved
@@ -93,17 +94,6 @@ class CompletionChoice(Body, frozen=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Usage(Body, frozen=True):
-    """Token counts as the provider reported them."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: dict[str, Any] | None = None
-    completion_tokens_details: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
 def view(body: dict[str, Any], choice: int) -> View | None:
     """View a choice: there are no roles, and nothing but text."""
     one = pick(body.get("choices"), choice)
@@ -134,8 +124,6 @@ class Completion(Body, frozen=True):
 
 # -- state ---------------------------------------------------------------------------------------
 
-_MAX_IDS = 1024  # different ids, or models, that a state remembers
-
 
 class _Choice(Saved):
     """One choice in the making."""
@@ -151,21 +139,14 @@ class _Choice(Saved):
         self.extra: dict[str, Any] = {}
 
 
-class CompletionState(State):
+class CompletionState(Envelope):
     """A text completion in the making."""
 
-    __slots__ = ("choices", "created", "extra", "id", "ids", "last", "model", "models", "usage")
+    __slots__ = ("choices", "last")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
-        self.id: str | None = None
-        self.ids: set[str] = set()
-        self.created: Any = None
-        self.model: str | None = None
-        self.models: set[str] = set()
-        self.usage: dict[str, Any] | None = None
         self.last: dict[str, Any] = {}  # keys of which the last value counts, whole
-        self.extra: dict[str, Any] = {}  # keys that nobody declared
         self.choices: dict[int, _Choice] = {}
 
 
@@ -193,20 +174,16 @@ def on_done(state: CompletionState, _: None) -> None:
 def on_chunk(state: CompletionState, chunk: Chunk) -> None:
     choices = chunk.choices
     if choices and (len(choices) > 1 or choices[0].index not in state.choices):
-        _check_growth(state, choices)
+        check_growth(state, choices)
     state.begun = True
     if chunk.id != state.id and chunk.id is not None:
-        _take_id(state, chunk.id)
+        state.take_id(chunk.id)
     if chunk.model != state.model and chunk.model:
-        if state.model is not None and chunk.model not in state.models:
-            state.report("model_differs", [state.model, chunk.model], chunk.model)
-        if len(state.models) < _MAX_IDS:
-            state.models.add(chunk.model)
-        state.model = chunk.model
+        state.take_model(chunk.model)
     if not state.created and chunk.created is not None:
         state.created = chunk.created
     if chunk.usage:
-        _take_usage(state, chunk.usage)
+        state.take_usage(chunk.usage)
     if chunk.system_fingerprint:
         state.last["system_fingerprint"] = chunk.system_fingerprint
     if chunk.service_tier:
@@ -223,51 +200,12 @@ def on_chunk(state: CompletionState, chunk: Chunk) -> None:
         _add_choice(state, choice)
 
 
-def _take_id(state: CompletionState, ident: str) -> None:
-    if not ident or ident.endswith("-keepalive"):
-        if state.id is None:
-            state.id = ident  # it counts as empty, and stays only if no other comes (C14)
-        return
-    if not state.ids:
-        state.id = ident
-    elif len(state.ids) == 1 and ident not in state.ids:
-        state.report("id_differs", [state.id, ident], state.id)  # once is enough
-    if len(state.ids) < _MAX_IDS:
-        state.ids.add(ident)
-
-
-def _take_usage(state: CompletionState, usage: dict[str, Any]) -> None:
-    """The last one, whole; field by field only where the repair is on (C27)."""
-    before, by_field = state.usage, "usage_fields" in state.options.repairs
-    state.usage = usage if before is None or not by_field else merge_usage(before, usage)
-    if before is not None and loses_usage(before, usage):
-        if by_field:
-            state.report("repaired", {"usage": usage}, "usage_fields")
-        else:
-            state.report("repairable", {"usage": before}, "the last usage; the repair is usage_fields")
-
-
-def _index(choice: WireChoice) -> int:
-    index = choice.index
-    return index if index is not None and index >= 0 else 0
-
-
-def _check_growth(state: CompletionState, choices: list[WireChoice]) -> None:
-    """Refuse a chunk that would open too much, before anything of it is taken."""
-    limits = state.options.limits
-    new = {_index(choice) for choice in choices} - state.choices.keys()
-    if len(new) > limits.max_new_slots:
-        raise LimitReached("new_slots", len(new))
-    if len(state.choices) + len(new) > limits.max_choices:
-        raise LimitReached("choices", len(state.choices) + len(new))
-
-
 def _add_choice(state: CompletionState, wire: WireChoice) -> None:
     choice = state.choices.get(wire.index)  # type: ignore[arg-type]
     if choice is None:
-        choice = state.choices.get(_index(wire))
+        choice = state.choices.get(place(wire))
         if choice is None:
-            choice = state.choices[_index(wire)] = _Choice(state)
+            choice = state.choices[place(wire)] = _Choice(state)
     if wire.text:
         _add_text(choice, wire.text)
     if wire.finish_reason and wire.finish_reason != choice.finish:
@@ -275,7 +213,7 @@ def _add_choice(state: CompletionState, wire: WireChoice) -> None:
             state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
         choice.finish = wire.finish_reason
     if wire.logprobs is not UNSET:
-        _add_logprobs(choice, wire.logprobs)
+        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
     if wire.content_filter_results is not None:
         merge(choice.extra, {"content_filter_results": wire.content_filter_results})
     if wire.stop_reason is not None:
@@ -297,28 +235,9 @@ def _add_choice(state: CompletionState, wire: WireChoice) -> None:
 
 
 def _add_text(choice: _Choice, piece: str) -> None:
-    watch = choice.watch
-    if watch is not None:
-        if not watch.goes_on(piece):
-            choice.watch = None
-        elif watch.replaces(piece, choice.text):
-            choice.text = Fragments()  # C1: the whole text so far, and more
+    if choice.watch is not None:
+        choice.text, choice.watch = watched(piece, choice.text, choice.watch)
     choice.text.append(piece)
-
-
-def _add_logprobs(choice: _Choice, value: Any) -> None:
-    """Lists extend, other values take the last; null until an object, and a null list stays null (decision 9)."""
-    if type(value) is not dict:
-        if value is not None or choice.logprobs is UNSET:
-            choice.logprobs = value
-        return
-    if type(choice.logprobs) is not dict:
-        choice.logprobs = {}
-    for key, entry in value.items():
-        if type(entry) is list and type(choice.logprobs.get(key)) is list:
-            choice.logprobs[key].extend(entry)
-        elif entry is not None or key not in choice.logprobs:
-            choice.logprobs[key] = list(entry) if type(entry) is list else entry
 
 
 # -- table ---------------------------------------------------------------------------------------
@@ -340,15 +259,7 @@ def build(state: CompletionState, report: Report) -> dict[str, Any] | None:
         return state.whole
     if not state.begun:
         return None
-    body: dict[str, Any] = {}
-    if state.id is not None:
-        body["id"] = state.id
-    body["object"] = "text_completion"
-    created = state.created
-    if created is not None:
-        body["created"] = int(created) if type(created) is float and created.is_integer() else created
-    if state.model is not None:
-        body["model"] = state.model
+    body = state.head("text_completion")
     at_end = report if finished(state) and state.error is None else None
     body["choices"] = [_build_choice(index, choice, at_end) for index, choice in sorted(state.choices.items())]
     if state.usage is not None:
@@ -398,7 +309,11 @@ def is_body(obj: dict[str, Any], bare: bool) -> bool:
 
 
 def finished(state: CompletionState) -> bool:
-    return state.done or state.whole is not None or (bool(state.choices) and all(choice.finish is not None for choice in state.choices.values()))
+    return (
+        state.done
+        or state.whole is not None
+        or (bool(state.choices) and all(choice.finish is not None for choice in state.choices.values()))
+    )
 
 
 # -- dialect -------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ from reducer.dialects._views import (
 from reducer.dialects._wire import Wire, from_dict
 from reducer.result import ProviderError
 from reducer.saving import Saved
-from reducer.typed import Body, copied
+from reducer.typed import Body
 from reducer.view import FinishReason, UsageView, View
 
 # -- wire events ---------------------------------------------------------------------------------
@@ -280,7 +280,10 @@ class _Part(Saved):
         self.annotations = None
         if obj.get("logprobs"):
             self.logprobs = None
-        if self.text is None or obj.get("type") not in (None, "refusal" if self.field == "refusal" else obj.get("type")):
+        if self.text is None or obj.get("type") not in (
+            None,
+            "refusal" if self.field == "refusal" else obj.get("type"),
+        ):
             self.__init__(obj, stage)  # type: ignore[misc]
             return
         value = obj.get(self.field)
@@ -365,7 +368,9 @@ class _Slot(Saved):
             part = parts[index] = _Part({"type": kind}, ADDED, field)
         elif part.field != field and part.text is not None and part.text.fragments:
             # Another kind of text at the same index: a part of its own, after the others.
-            part = next((other for other in parts.values() if other.field == field and other.obj.get("type") == kind), None)
+            part = next(
+                (other for other in parts.values() if other.field == field and other.obj.get("type") == kind), None
+            )
             if part is None:
                 part = parts[max(parts) + 1] = _Part({"type": kind}, ADDED, field)
         elif part.text is None or part.field != field:
@@ -607,14 +612,16 @@ def _matched(state: ResponsesState, output: list[Any], slots: list[_Slot]) -> di
             matches[place] = slot
             taken.add(id(slot))
 
-    by_call = {(slot.item.get("type"), slot.item["call_id"]): slot for slot in slots if _key(slot.item.get("call_id"))}
+    by_call = {
+        (str(slot.item.get("type")), slot.item["call_id"]): slot for slot in slots if _key(slot.item.get("call_id"))
+    }
     items = [(place, item) for place, item in enumerate(output) if type(item) is dict]
     for place, item in items:
         if _key(item.get("id")):
             match(place, state.by_id.get(item["id"]))
     for place, item in items:
         if place not in matches and _key(item.get("call_id")):
-            match(place, by_call.get((item.get("type"), item["call_id"])))
+            match(place, by_call.get((str(item.get("type")), item["call_id"])))
     for place, item in items:
         if place in matches:
             continue
@@ -648,9 +655,9 @@ def _add_item(state: ResponsesState, item: dict[str, Any], index: int | None) ->
     slot = state.by_id.get(ident) if _key(ident) else None  # type: ignore[arg-type]
     if slot is None and index is not None:
         there = state.by_index.get(index)
-        if there is not None and (not there.item or _same_call(there.item, item)):
-            slot = there
-        elif there is not None and not _key(ident) and there.item.get("type") == item.get("type") and not there.done:
+        if (there is not None and (not there.item or _same_call(there.item, item))) or (
+            there is not None and not _key(ident) and there.item.get("type") == item.get("type") and not there.done
+        ):
             slot = there
         elif there is not None:
             state.report("output_index_reused", {"output_index": index, "id": ident}, "a new item")
@@ -953,7 +960,12 @@ for _kind, _statuses in _STATUS.items():
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "OPEN": OPEN,
-    "OVER": {**dict.fromkeys(OPEN, on_late), "response.failed": on_late_failed, "response.created": on_late_created, "response": on_body},
+    "OVER": {
+        **dict.fromkeys(OPEN, on_late),
+        "response.failed": on_late_failed,
+        "response.created": on_late_created,
+        "response": on_body,
+    },
     "WHOLE": {"response.created": on_more_after_body, "response": on_body},
 }
 
