@@ -22,6 +22,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
@@ -41,11 +42,24 @@ from reducer.typed import copied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
     from reducer.dialects.anthropic_messages import Message
     from reducer.dialects.gemini_generate import GenerateContentResponse
     from reducer.dialects.openai_chat import ChatCompletion
     from reducer.dialects.openai_completions import Completion
     from reducer.dialects.openai_responses import Response
+
+    class Keywords(TypedDict, total=False):
+        """The options of `Reducer`, for its overloads and those of `reduce`."""
+
+        strict: bool
+        limits: Limits
+        clock: Callable[[], int] | None
+        repairs: Iterable[str]
+        text_keys: Iterable[str]
+        lanes: bool
+
 
 BodyT = TypeVar("BodyT")
 
@@ -68,7 +82,8 @@ _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderErro
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
 _SAVED = (
-    "_framer", "_repeats", "_number", "_offset", "_eaten", "_check_at", "_stopped", "_raised", "_times", "_first_content",
+    "_framer", "_repeats", "_number", "_offset", "_eaten", "_check_at", "_stopped", "_raised", "_times",
+    "_first_content",
 )  # fmt: skip
 # What only a new connection begins with.
 _FRESH = re.compile(rb"(?:\xef\xbb\xbf)?(?:event: ?[\w.]+[\r\n]|data: ?[{\[]|id: ?[^\r\n]*[\r\n]|retry: ?\d+[\r\n])")
@@ -119,34 +134,26 @@ class Reducer(Generic[BodyT]):
 
     @overload
     def __init__(
-        self: Reducer[ChatCompletion], dialect: Literal["openai.chat"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
-    ) -> None: ...  # fmt: skip
+        self: Reducer[ChatCompletion], dialect: Literal["openai.chat"], **options: Unpack[Keywords]
+    ) -> None: ...
     @overload
     def __init__(
-        self: Reducer[Response], dialect: Literal["openai.responses"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
-    ) -> None: ...  # fmt: skip
+        self: Reducer[Response], dialect: Literal["openai.responses"], **options: Unpack[Keywords]
+    ) -> None: ...
     @overload
     def __init__(
-        self: Reducer[Message], dialect: Literal["anthropic.messages"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
-    ) -> None: ...  # fmt: skip
+        self: Reducer[Message], dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
+    ) -> None: ...
     @overload
     def __init__(
-        self: Reducer[GenerateContentResponse], dialect: Literal["gemini.generate"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
-    ) -> None: ...  # fmt: skip
+        self: Reducer[GenerateContentResponse], dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
+    ) -> None: ...
     @overload
     def __init__(
-        self: Reducer[Completion], dialect: Literal["openai.completions"], *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
-    ) -> None: ...  # fmt: skip
+        self: Reducer[Completion], dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+    ) -> None: ...
     @overload
-    def __init__(
-        self: Reducer[Any], dialect: str = ..., *, strict: bool = ..., limits: Limits = ...,
-        clock: Callable[[], int] | None = ..., repairs: Iterable[str] = ..., text_keys: Iterable[str] = ..., lanes: bool = ...,
-    ) -> None: ...  # fmt: skip
+    def __init__(self: Reducer[Any], dialect: str = ..., **options: Unpack[Keywords]) -> None: ...
     def __init__(
         self,
         dialect: str = "auto",
@@ -921,7 +928,7 @@ class Reducer(Generic[BodyT]):
         times = self._times
         if not times:
             return None
-        gaps = tuple(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        gaps = tuple(later - earlier for earlier, later in pairwise(times))
         return Timing(times[0], self._first_content, self._end if self._end is not None else times[-1], gaps)
 
     def _result(self, stream: _Stream, *, final: bool) -> Result[Any]:

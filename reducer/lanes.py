@@ -44,7 +44,8 @@ class Template:
     """The bytes of an event around its holes."""
 
     __slots__ = (
-        "_between", "_kinds", "_needle", "_pattern", "_rest", "after", "event", "head", "last_line", "longest", "sinks", "tail",
+        "_between", "_kinds", "_needle", "_pattern", "_rest", "after", "event", "head", "last_line", "longest",
+        "sinks", "tail",
     )  # fmt: skip
 
     def __init__(self, constants: list[bytes], kinds: list[int], sinks: list[Any], event: Any) -> None:

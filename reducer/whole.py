@@ -11,29 +11,34 @@ from reducer.result import Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from reducer.dialects.anthropic_messages import Message
     from reducer.dialects.gemini_generate import GenerateContentResponse
     from reducer.dialects.openai_chat import ChatCompletion
     from reducer.dialects.openai_completions import Completion
     from reducer.dialects.openai_responses import Response
+    from reducer.engine import Keywords
 
 # Large captures are fed in windows, so that no copy of the whole is made.
 _WINDOW = 1 << 20
 
 
 @overload
-def reduce(data: Any, dialect: Literal["openai.chat"], **options: Any) -> Result[ChatCompletion]: ...
+def reduce(data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]) -> Result[ChatCompletion]: ...
 @overload
-def reduce(data: Any, dialect: Literal["openai.responses"], **options: Any) -> Result[Response]: ...
+def reduce(data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]) -> Result[Response]: ...
 @overload
-def reduce(data: Any, dialect: Literal["anthropic.messages"], **options: Any) -> Result[Message]: ...
+def reduce(data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]) -> Result[Message]: ...
 @overload
-def reduce(data: Any, dialect: Literal["gemini.generate"], **options: Any) -> Result[GenerateContentResponse]: ...
+def reduce(
+    data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
+) -> Result[GenerateContentResponse]: ...
 @overload
-def reduce(data: Any, dialect: Literal["openai.completions"], **options: Any) -> Result[Completion]: ...
+def reduce(data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]) -> Result[Completion]: ...
 @overload
-def reduce(data: Any, dialect: str = ..., **options: Any) -> Result[Any]: ...
-def reduce(data: Any, dialect: str = "auto", **options: Any) -> Result[Any]:
+def reduce(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> Result[Any]: ...
+def reduce(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> Result[Any]:
     """Reduce a complete stream to its result.
 
     Args:
@@ -47,20 +52,28 @@ def reduce(data: Any, dialect: str = "auto", **options: Any) -> Result[Any]:
 
 
 @overload
-def reduce_all(data: Any, dialect: Literal["openai.chat"], **options: Any) -> list[Result[ChatCompletion]]: ...
-@overload
-def reduce_all(data: Any, dialect: Literal["openai.responses"], **options: Any) -> list[Result[Response]]: ...
-@overload
-def reduce_all(data: Any, dialect: Literal["anthropic.messages"], **options: Any) -> list[Result[Message]]: ...
+def reduce_all(
+    data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
+) -> list[Result[ChatCompletion]]: ...
 @overload
 def reduce_all(
-    data: Any, dialect: Literal["gemini.generate"], **options: Any
+    data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
+) -> list[Result[Response]]: ...
+@overload
+def reduce_all(
+    data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
+) -> list[Result[Message]]: ...
+@overload
+def reduce_all(
+    data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
 ) -> list[Result[GenerateContentResponse]]: ...
 @overload
-def reduce_all(data: Any, dialect: Literal["openai.completions"], **options: Any) -> list[Result[Completion]]: ...
+def reduce_all(
+    data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+) -> list[Result[Completion]]: ...
 @overload
-def reduce_all(data: Any, dialect: str = ..., **options: Any) -> list[Result[Any]]: ...
-def reduce_all(data: Any, dialect: str = "auto", **options: Any) -> list[Result[Any]]:
+def reduce_all(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> list[Result[Any]]: ...
+def reduce_all(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> list[Result[Any]]:
     """Reduce a capture that may hold several responses, one after another, to all their results.
 
     Takes what `reduce` takes. There is always at least one result; of nothing it is ``empty``.
@@ -70,7 +83,7 @@ def reduce_all(data: Any, dialect: str = "auto", **options: Any) -> list[Result[
     return reducer.results
 
 
-def _fed(data: Any, dialect: str, options: dict[str, Any]) -> Reducer[Any]:
+def _fed(data: Any, dialect: str, options: Keywords) -> Reducer[Any]:
     reducer: Reducer[Any] = Reducer(dialect, **options)
     if isinstance(data, bytes | bytearray | memoryview):
         if len(data) <= _WINDOW:

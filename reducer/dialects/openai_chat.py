@@ -142,7 +142,7 @@ class Custom(Body, frozen=True):
 
 
 class ToolCall(Body, frozen=True):
-    """A call of a tool: ``function`` or, where ``type`` is ``custom``, ``custom`` is there; the other reads ``None``."""
+    """A call of a tool: ``function``, or ``custom`` where that is the ``type``; the other reads ``None``."""
 
     id: str | None = None
     type: str | None = None
@@ -437,7 +437,8 @@ class _Choice(Saved):
 
     __slots__ = (
         "audio", "calls", "content", "details", "extra", "finish", "finishes", "function_call", "last_many",
-        "logprobs", "message", "message_extra", "opening", "role", "roles", "texts", "token_ids", "touched", "undeclared",
+        "logprobs", "message", "message_extra", "opening", "role", "roles", "texts", "token_ids", "touched",
+        "undeclared",
     )  # fmt: skip
 
     def __init__(self, state: ChatState) -> None:
@@ -472,7 +473,8 @@ class ChatState(Envelope):
     """A chat completion in the making."""
 
     __slots__ = (
-        "choices", "count", "counted", "fingerprint", "metadata", "moderation", "prompt_filter", "provider", "tier", "x_groq",
+        "choices", "count", "counted", "fingerprint", "metadata", "moderation", "prompt_filter", "provider", "tier",
+        "x_groq",
     )  # fmt: skip
 
     def __init__(self, options: Options, report: Report) -> None:
@@ -790,8 +792,8 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
             raise LimitReached("calls", len(choice.calls) + new)
     many = len(entries) > 1
     touched = []
-    for place, entry in enumerate(entries):
-        call = _resolve(state, choice, entry, place if many else -1)
+    for nth, entry in enumerate(entries):
+        call = _resolve(state, choice, entry, nth if many else -1)
         _fill(state, call, entry)
         choice.touched = call
         touched.append(call)
@@ -799,8 +801,8 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
         choice.last_many = touched
 
 
-def _resolve(state: ChatState, choice: _Choice, entry: WireCall, place: int) -> _Call:
-    """Find the call that this entry continues, or open a new one. ``place``: in a delta of several, else -1."""
+def _resolve(state: ChatState, choice: _Choice, entry: WireCall, nth: int) -> _Call:
+    """Find the call that this entry continues, or open a new one. ``nth``: in a delta of several, else -1."""
     calls = choice.calls
     index = entry.index if entry.index is not None and entry.index >= 0 else None
     ident = entry.id or None
@@ -829,9 +831,9 @@ def _resolve(state: ChatState, choice: _Choice, entry: WireCall, place: int) -> 
             state.report("index_reused", {"index": index, "name": name}, "a new call")
             return _open(state, choice, index)
         return at_index
-    if place >= 0 and not name and place < len(choice.last_many):
-        return choice.last_many[place]
-    if name and last is not None and last.name and (place >= 0 or _opens(state, last, entry, name)):
+    if nth >= 0 and not name and nth < len(choice.last_many):
+        return choice.last_many[nth]
+    if name and last is not None and last.name and (nth >= 0 or _opens(state, last, entry, name)):
         return _open(state, choice, None)
     return last if last is not None else _open(state, choice, None)
 
