@@ -33,7 +33,7 @@ from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, is_whole
-from reducer.lanes import Template, learn, mixed
+from reducer.lanes import Template, learn
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
 from reducer.saving import Saved, dump
@@ -187,6 +187,7 @@ class Reducer(Generic[BodyT]):
         self._event: Any = None  # the last that was handled
         # Fast lanes (`reducer.lanes`). A clock wants every arrival, and strict every problem at once.
         self._lanes = lanes and not strict and clock is None and not self._options.repairs
+        self._lanes = self._lanes and limits.max_event_bytes >= 1 << 16  # a run is not looked at for its largest event
         self._lane: Template | None = None  # what the next event is expected to be
         self._held: list[bytes] = []  # live reads that fit it, not yet proven
         self._known: list[Template] = []
@@ -265,6 +266,7 @@ class Reducer(Generic[BodyT]):
     @property
     def finished(self) -> bool:
         """Whether terminal evidence has been seen. Bytes may follow it all the same: usage comes late."""
+        self._settle()
         state = self._stream.state
         dialect = self._stream.dialect
         return state is not None and dialect is not None and dialect.finished(state)
@@ -408,7 +410,8 @@ class Reducer(Generic[BodyT]):
         if frames:
             self._take(frames)
         if self._framer.torn is not None:
-            self._report("torn_tail", self._framer.torn[1], "left out: the stream was resumed")
+            offset, torn = self._framer.torn
+            self._note("torn_tail", self._number + 1, offset, torn, "left out: the stream was resumed")
         begun = self._framer
         self._framer = Framer(self._limits.max_event_bytes)
         self._framer.taken = begun.taken
@@ -465,8 +468,6 @@ class Reducer(Generic[BodyT]):
             if lane is not None and data.startswith(lane.head, at):
                 begin = at
                 at = self._run_lane(lane, data, at)
-                if at - begin < 8 * len(lane.head) and len(self._known) > 1 and at < end:
-                    at = self._run_mixed(data, at)
                 if at > begin:
                     stretch = _STRETCH
                     continue
@@ -497,8 +498,8 @@ class Reducer(Generic[BodyT]):
 
     def _feed_one(self, data: bytes) -> None:
         """Feed what should be one event, and learn from it."""
-        problems = len(self._stream.problems)
         stream = self._stream
+        problems = len(stream.problems) + stream.dropped
         before = self._number
         frames = self._framer.feed(data)
         if self._framer.notes:
@@ -511,7 +512,7 @@ class Reducer(Generic[BodyT]):
         self._learn_in -= 1
         if len(frames) != 1 or self._number != before + 1 or self._event is None or self._stream is not stream:
             return
-        if len(stream.problems) == problems and self._learn_in <= 0 and self._framer.idle:
+        if len(stream.problems) + stream.dropped == problems and self._learn_in <= 0 and self._framer.idle:
             self._learn(data, frames[0][0])
 
     def _learn(self, data: bytes, payload: bytes) -> None:
@@ -531,8 +532,8 @@ class Reducer(Generic[BodyT]):
         if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix):
             return
         for known in self._known:
-            if len(known.sinks) == len(texts) and known.fits(data):
-                known.sinks = [sink for _, _, sink in texts]
+            if known.keys == [key for key, _, _ in texts] and known.fits(data):
+                known.aim(texts)
                 self._lane = known
                 return
         state = stream.state
@@ -555,8 +556,9 @@ class Reducer(Generic[BodyT]):
         if not holes or self._framer.offset + stop - at > self._check_at or not self._framer.idle:
             return at
         columns = lane.columns(holes)
+        last = holes[-1]
         if columns is not None:
-            self._add([(lane, columns)], len(holes), stop - at)
+            self._add(lane, columns, len(holes), stop - at)
         else:
             # The run ends somewhere in here: prove as much of it as can be, by halves.
             constant = len(lane.head) + len(lane.tail)
@@ -566,50 +568,18 @@ class Reducer(Generic[BodyT]):
                 columns = lane.columns(holes[:step])
                 if columns is not None:
                     size = step * constant + sum(map(len, holes[:step]))
-                    self._add([(lane, columns)], step, size)
+                    self._add(lane, columns, step, size)
                     stop += size
+                    last = holes[step - 1]
                     del holes[:step]
                 step //= 2
         if stop > at:
-            self._last = data[data.rfind(b"data:", at, stop) + 5 : stop]
+            self._last = lane.payload(data[stop - len(lane.head) - len(last) - len(lane.tail) : stop])
         return stop
 
-    def _run_mixed(self, data: bytes, at: int) -> int:
-        """Take the run of events that fit one template or another; return where it ends."""
-        stream = self._stream
-        dialect: Dialect = stream.dialect  # type: ignore[assignment]
-        known: list[Template] = []
-        sinks: set[Any] = set()
-        for template in reversed(self._known):
-            texts = dialect.texts(stream.state, template.event)
-            mine = {sink for _, _, sink in texts or ()}
-            if (
-                texts is None
-                or len(texts) != len(template.sinks)
-                or mine & sinks
-                or not template.tail.endswith(b"\n\n")
-            ):
-                continue  # two templates of one text would lose its order
-            sinks |= mine
-            template.sinks = [sink for _, _, sink in texts]
-            known.insert(0, template)
-        if len(known) < 2:
-            return at
-        batches, count, stop = mixed(known, data, at)
-        if count < 2 or self._framer.offset + stop - at > self._check_at or not self._framer.idle:
-            return at
-        proven = [(template, template.columns(holes)) for template, holes in batches]
-        if any(columns is None for _, columns in proven):
-            return at
-        self._add(proven, count, stop - at)  # type: ignore[arg-type]
-        self._last = data[data.rfind(b"data:", at, stop) + 5 : stop]
-        self._lane = batches[-1][0]
-        return stop
-
-    def _add(self, proven: list[tuple[Template, list[str]]], count: int, size: int) -> None:
-        for lane, columns in proven:
-            for sink, text in zip(lane.sinks, columns, strict=True):
-                sink.add_all(text)
+    def _add(self, lane: Template, columns: list[str], count: int, size: int) -> None:
+        for sink, text in zip(lane.sinks, columns, strict=True):
+            sink.add_all(text)
         self._number += count
         self._framer.skip(count, size)
         if count > 3:
@@ -633,8 +603,8 @@ class Reducer(Generic[BodyT]):
         if apart and self._framer.offset + size <= self._check_at:
             columns = lane.columns(holes)
             if columns is not None:
-                self._add([(lane, columns)], len(held), size)
-                self._last = held[-1][held[-1].rfind(b"data:") + 5 :]
+                self._add(lane, columns, len(held), size)
+                self._last = lane.payload(held[-1])
                 return
         self._lane = None
         for data in held:
@@ -722,6 +692,7 @@ class Reducer(Generic[BodyT]):
             state = stream.state
             typed = stream.dialect.decode if stream.dialect is not None else None
         self._event = event
+        self._last = None
 
     def _may_be_deep(self, payload: bytes) -> bool:
         return payload.count(b"{") + payload.count(b"[") > self._limits.max_depth
@@ -866,6 +837,7 @@ class Reducer(Generic[BodyT]):
             if other is self._stream:
                 self._by_stream_id[key] = stream
         self._stream = stream
+        self._known = []  # templates of another response
         self._streams.append(stream)
         self._handle(stream, obj)
 
@@ -879,7 +851,9 @@ class Reducer(Generic[BodyT]):
                 stream = _Stream(self._given)
                 self._streams.append(stream)
             self._by_stream_id[stream_id] = stream
-        self._stream = stream
+        if stream is not self._stream:
+            self._stream = stream
+            self._known = []  # templates of another response
 
     def _unknown(self, kind: str, obj: dict[str, Any]) -> None:
         seen = self._stream.unknown

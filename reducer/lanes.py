@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -38,29 +38,53 @@ _NEEDLE = 24  # CPython's search is quick for needles of this length and slow fo
 _PROBE = "a lane's probe"
 
 TEXT, PADDING, NUMBER, BLANKS = range(4)
+# What a probe has in the holes, and what the decoded event must then say.
+_PROBES = {TEXT: _PROBE.encode(), PADDING: b"lane", NUMBER: b"7", BLANKS: b""}
+_PROBED = {PADDING: "lane", NUMBER: 7}
+
+
+# For each text that an event added its key, its value and its sink, which has `add_all`.
+Texts = list[tuple[str, str, Any]]
+
+
+class _Hole(NamedTuple):
+    begin: int
+    end: int
+    kind: int
+    value: Any  # of a text its place among the texts; of the others the attribute that it fills
 
 
 class Template:
     """The bytes of an event around its holes."""
 
     __slots__ = (
-        "_between", "_kinds", "_needle", "_pattern", "_rest", "after", "event", "head", "last_line", "longest",
-        "sinks", "tail",
+        "_between", "_framing", "_kinds", "_needle", "_order", "_pattern", "_rest", "head", "keys", "longest", "sinks",
+        "tail",
     )  # fmt: skip
 
-    def __init__(self, constants: list[bytes], kinds: list[int], sinks: list[Any], event: Any) -> None:
+    def __init__(self, constants: list[bytes], holes: list[_Hole], texts: Texts, framing: tuple[int, int]) -> None:
         self.head = constants[0]
         self.tail = constants[-1]
         self.longest = sum(map(len, constants)) + 256  # a longer read is more than one such event
-        self.last_line = self.tail.rstrip(b"\r\n")
-        self.after: Template = self  # the template that fitted the event after the last that this one fitted
-        self.sinks = sinks  # of the text holes, in order
-        self.event = event
+        self.keys = [key for key, _, _ in texts]
+        self._order = [hole.value for hole in holes if hole.kind == TEXT]  # of the texts, as they lie in the bytes
+        self.sinks: list[Any] = []
+        self.aim(texts)
+        self._framing = framing  # bytes before and behind the payload
         self._between = constants[1:-1]
-        self._kinds = kinds
+        self._kinds = [hole.kind for hole in holes]
         self._pattern = _MARKS[: len(self._between)] + b"\n"
         self._needle = self.head[-_NEEDLE:]
         self._rest = (self.tail + self.head)[: -len(self._needle)]
+
+    def aim(self, texts: Texts) -> None:
+        """Let the texts go where they belong now."""
+        self.sinks = [texts[place][2] for place in self._order]
+
+    def payload(self, event: bytes) -> bytes:
+        """Return the JSON of an event of this shape."""
+        before, behind = self._framing
+        return event[before : len(event) - behind]
 
     def fits(self, data: bytes) -> bool:
         """Whether these bytes are such an event."""
@@ -76,6 +100,8 @@ class Template:
                 return None
             text = _text(joined, holes)
             return None if text is None else [text]
+        if any(mark in joined for mark in self._pattern[:-1]):
+            return None  # no JSON string holds a raw control character
         for mark, constant in zip(_MARKS, self._between, strict=False):
             joined = joined.replace(constant, bytes((mark,)))
         if (joined + b"\n").translate(None, _NO_MARKS) != self._pattern * len(holes):
@@ -115,42 +141,6 @@ class Template:
         fit = next(place for place, piece in enumerate(pieces) if not piece.endswith(rest))
         del holes[fit:]
         return holes, at + fit * (len(head) + len(tail)) + sum(map(len, holes))
-
-
-def mixed(known: list[Template], data: bytes, at: int) -> tuple[list[tuple[Template, list[bytes]]], int, int]:
-    """Take events that fit one of several templates, interleaved (parallel calls, several choices).
-
-    Returns the holes by template, the template of the last event last; how many events; and where they end.
-    """
-    stop = data.rfind(b"\n\n", at, at + _WINDOW)
-    if stop < at:
-        return [], 0, at
-    holes: dict[int, tuple[Template, list[bytes]]] = {}
-    template = known[-1]
-    count = 0
-    for block in data[at:stop].split(b"\n\n"):
-        expected = template.after
-        if not (block.startswith(expected.head) and block.endswith(expected.last_line)):
-            for expected in known:
-                if block.startswith(expected.head) and block.endswith(expected.last_line):
-                    template.after = expected
-                    break
-            else:
-                break
-        if len(block) < len(expected.head) + len(expected.last_line):
-            break
-        template = expected
-        hole = block[len(template.head) : -len(template.last_line)]
-        found = holes.get(id(template))
-        if found is None:
-            holes[id(template)] = (template, [hole])
-        else:
-            found[1].append(hole)
-        at += len(block) + 2
-        count += 1
-    if count:
-        holes[id(template)] = holes.pop(id(template))
-    return list(holes.values()), count, at
 
 
 def _text(joined: bytes, column: list[bytes]) -> str | None:
@@ -193,52 +183,49 @@ def learn(
     payload: bytes,
     suffix: bytes,
     event: Any,
-    texts: list[tuple[str, str, Any]],
+    texts: Texts,
     idle: tuple[str, ...],
     decode: Callable[[bytes], Any],
-    again: Callable[[Any], list[tuple[str, str, Any]] | None],
+    again: Callable[[Any], Texts | None],
 ) -> Template | None:
     """Make a template of an event that was handled just now.
 
     Args:
         prefix, payload, suffix: The event's bytes: ``data: ``, the JSON, and the blank line.
-        texts: For each text that the event added its key, its value and its sink.
+        texts: What the event added.
         idle: Attributes of the event that may vary without changing anything.
         decode, again: Decode another payload, and say its texts.
 
     Returns ``None`` where the holes cannot be found, or do not mean what they should.
     """
-    holes: list[tuple[int, int, int, Any]] = []
-    for key, value, sink in texts:
+    holes: list[_Hole] = []
+    for place, (key, value, _) in enumerate(texts):
         found = _find(payload, key, value)
         if found is None:
             return None
-        holes.append((*found, TEXT, sink))
+        holes.append(_Hole(*found, TEXT, place))
     for key in idle:
         value = getattr(event, key)
         if value is not None:
             found = _find(payload, key, value)
             if found is None or (type(value) is str and value and not value.isalnum()):
                 return None
-            holes.append((*found, PADDING if type(value) is str else NUMBER, key))
+            holes.append(_Hole(*found, PADDING if type(value) is str else NUMBER, key))
     blanks = _BLANKS.search(payload)
     if blanks is not None:
-        holes.append((*blanks.span(1), BLANKS, None))
-    holes.sort()
+        holes.append(_Hole(*blanks.span(1), BLANKS, None))
+    holes.sort(key=lambda hole: hole.begin)
     constants = []
     probe = b""
     at = 0
-    for begin, end, kind, _ in holes:
-        constants.append(payload[at:begin])
-        probe += constants[-1] + (
-            _PROBE.encode() if kind == TEXT else b"lane" if kind == PADDING else b"7" if kind == NUMBER else b""
-        )
-        at = end
+    for hole in holes:
+        constants.append(payload[at : hole.begin])
+        probe += constants[-1] + _PROBES[hole.kind]
+        at = hole.end
     constants.append(payload[at:])
     probe += constants[-1]
-    if any(not constant for constant in constants) or len(constants) > len(_MARKS) + 2:
-        return None
-    if len(set(constants[1:-1])) != len(constants) - 2:
+    between = constants[1:-1]
+    if not all(constants) or len(between) > len(_MARKS) or len(set(between)) != len(between):
         return None
     try:
         other = decode(probe)
@@ -247,14 +234,11 @@ def learn(
     said = again(other)
     if said is None or [(key, value) for key, value, _ in said] != [(key, _PROBE) for key, _, _ in texts]:
         return None
-    probes = {PADDING: "lane", NUMBER: 7}
-    if any(getattr(other, key) != probes[kind] for _, _, kind, key in holes if kind in probes):
+    if any(getattr(other, hole.value) != _PROBED[hole.kind] for hole in holes if hole.kind in _PROBED):
         return None
     constants[0] = prefix + constants[0]
     constants[-1] += suffix
-    return Template(
-        constants, [kind for _, _, kind, _ in holes], [sink for _, _, kind, sink in holes if kind == TEXT], event
-    )
+    return Template(constants, holes, texts, (len(prefix), len(suffix)))
 
 
 def _find(payload: bytes, key: str, value: Any) -> tuple[int, int] | None:

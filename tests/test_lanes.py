@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -258,14 +259,11 @@ ODD_TEXTS: dict[str, bytes] = {
 }  # fmt: skip
 
 
-def _mark_for_constant(event: bytes) -> bytes:
-    """A control character in the place of what stands between two holes."""
-    for begin, end in ((b'"}', b'"'), (b'","', b'":"'), (b'","', b'":')):
-        at = event.rfind(begin)
-        stop = event.rfind(end)
-        if 0 <= at < stop:
-            return event[:at] + b"\x01" + event[stop + len(end) :]
-    return event.replace(b'":"', b"\x01")
+def _mark_for_constant(run: Run, which: int = 0) -> bytes:
+    """A control character in the place of what stands between two of the holes."""
+    pieces = re.split(rb"TEXT|PAD|NUMBER", run.event)
+    constants = [b"\x01" if place == which + 1 and place < len(pieces) - 1 else piece for place, piece in enumerate(pieces)]
+    return b"9".join(constants)
 
 
 def _overlap(event: bytes) -> bytes:
@@ -288,7 +286,6 @@ ODD_EVENTS: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda event: event[: len(event) // 2] + b"\n\n",
     "cut-without-end": lambda event: event[: 2 * len(event) // 3],
     "overlap": _overlap,
-    "mark-for-constant": _mark_for_constant,
     "text-null": lambda event: event.replace(b'""', b"null"),
     "text-number": lambda event: event.replace(b'""', b"7"),
     "text-list": lambda event: event.replace(b'""', b'[{"type":"text","text":"part"}]'),
@@ -350,7 +347,7 @@ OTHER_EVENTS: dict[str, bytes] = {
     "signed-detail": b'data: {"id":"c1","choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"signature":"s"}]}}]}\n\n',
     "anthropic": b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}\n\n',
 }  # fmt: skip
-IRREGULAR = [*ODD_TEXTS, *ODD_EVENTS, *OTHER_EVENTS]
+IRREGULAR = [*ODD_TEXTS, *ODD_EVENTS, *OTHER_EVENTS, "mark-for-constant"]
 
 
 def irregular(name: str, run: Run) -> bytes:
@@ -359,4 +356,235 @@ def irregular(name: str, run: Run) -> bytes:
         return run.next(ODD_TEXTS[name])
     if name in ODD_EVENTS:
         return ODD_EVENTS[name](run.next(b""))
-    return OTHER_EVENTS[name]
+    return OTHER_EVENTS[name] if name in OTHER_EVENTS else _mark_for_constant(run)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_broken_at_every_place(name: str) -> None:
+    """Three hundred events, broken at every place by an irregular one, each place by another."""
+    for place in range(300):
+        kind = IRREGULAR[(7 * place + len(name)) % len(IRREGULAR)]
+        run = Run(name)
+        events = [*run.opening, *(run.next() for _ in range(place)), irregular(kind, run), *(run.next() for _ in range(300 - place))]
+        reads = READS[place % len(READS)]
+
+        assert played(reads(events), lanes=True) == played(whole(events), lanes=False), (kind, reads.__name__)
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("place", [6, 101])
+def test_broken_by_everything(name: str, place: int) -> None:
+    """Every irregular event breaks a run, in every way of reading, with a snapshot in the middle of what is held."""
+    for kind in IRREGULAR:
+        run = Run(name)
+        events = [*run.opening, *(run.next() for _ in range(place)), irregular(kind, run), *(run.next() for _ in range(12))]
+
+        same_in_every_read(events)
+        same([*events[:-5], SNAPSHOT, *events[-5:-3], SNAPSHOT, *events[-3:]])
+
+
+# -- whatever a host does ------------------------------------------------------------------------
+
+ANOTHER = {
+    "chat": b'data: {"id":"c8","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n',
+    "responses": b'data: {"type":"response.created","response":{"id":"r8","object":"response","output":[]}}\n\n',
+}
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"limits": reducer.Limits(max_event_bytes=300)},
+    {"limits": reducer.Limits(max_retained_bytes=400)},
+    {"limits": reducer.Limits(max_depth=6)},
+    {"text_keys": ("odd",)},
+)
+
+
+@st.composite
+def scripts(draw: Any) -> list[Any]:
+    """Runs of up to three kinds in turn, broken and watched in every way; and then the reads cut anew."""
+    family = draw(st.sampled_from(["chat", "responses"]))
+    names = draw(st.lists(st.sampled_from([n for n in RUNS if n.startswith(family)]), min_size=1, max_size=3, unique=True))
+    number = itertools.count(2)
+    script: list[Any] = list(dict.fromkeys(event for name in names for event in RUNS[name][0]))
+    for _ in range(draw(st.integers(1, 6))):
+        kinds = names if draw(st.booleans()) else [draw(st.sampled_from(names))]
+        for place in range(draw(st.sampled_from([0, 1, 2, 3, 5, 9, 60, 99, 100, 101]))):
+            script.append(Run(kinds[place % len(kinds)], next(number)).next())
+        run = Run(draw(st.sampled_from(names)), next(number))
+        step = draw(st.sampled_from(["event", "event", "payload", "another", SNAPSHOT, SAVE]))
+        if step == "another":
+            script += [OTHER_EVENTS["done"], ANOTHER[family]]
+        elif step in (SNAPSHOT, SAVE):
+            script.append(step)
+        else:
+            event = irregular(draw(st.sampled_from(IRREGULAR)), run)
+            script.append(event if step == "event" else (event[event.find(b"{") :].rstrip(),))
+    return _cut(script, draw(st.sampled_from(["one", "several", "4 KiB", "anywhere"])), draw(st.integers(0, 1000)))
+
+
+def _cut(script: list[Any], how: str, seed: int) -> list[Any]:
+    """Cut the bytes between the marks anew."""
+    rng = random.Random(seed)
+    cut: list[Any] = []
+    for is_bytes, steps in itertools.groupby(script, lambda step: isinstance(step, bytes)):
+        reads = list(steps)
+        if is_bytes and how == "several":
+            reads = several_a_read(reads)
+        elif is_bytes and how == "4 KiB":
+            reads = in_4_kib(reads)
+        elif is_bytes and how == "anywhere":
+            reads = list(_anywhere(b"".join(reads), rng))
+        cut += reads
+    return cut
+
+
+def _anywhere(data: bytes, rng: random.Random) -> Iterator[bytes]:
+    at = 0
+    while at < len(data):
+        size = rng.choice((1, 7, 40, 200, 300, 5000, 20_000))
+        yield data[at : at + size]
+        at += size
+
+
+@given(script=scripts(), options=st.sampled_from(OPTIONS))
+@settings(max_examples=400)
+def test_scripts(script: list[Any], options: dict[str, Any]) -> None:
+    """Whatever a host does, and whatever comes, the lanes do not show."""
+    same(script, **options)
+
+
+# -- what was wrong once -------------------------------------------------------------------------
+
+
+def run_of(name: str, count: int, text: bytes | None = None) -> list[bytes]:
+    """So many events of a run, live reads, behind their opening."""
+    run = Run(name)
+    return [*run.opening, *(run.next(text) for _ in range(count))]
+
+
+def chat(delta: str, **other: str) -> bytes:
+    """A short chunk; what is beside its one choice as JSON by key."""
+    beside = "".join(f',"{key}":{value}' for key, value in other.items())
+    return f'data: {{"id":"c1","choices":[{{"index":0,"delta":{delta}}}]{beside}}}\n\n'.encode()
+
+
+def texts(*keys: str) -> list[bytes]:
+    """Eight chunks with these text keys, each its own text."""
+    return [chat("{" + ",".join(f'"{key}":"{key[:3]}{n} "' for key in keys) + "}") for n in range(8)]
+
+
+def test_head_and_tail_overlap() -> None:
+    """An event in which head and tail share a byte is broken JSON, not an empty text."""
+    same([*run_of("chat-text", 9), _overlap(Run("chat-text").next(b"")), SNAPSHOT])
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_control_character_is_no_constant(name: str, which: int) -> None:
+    """A raw control character in the place of the bytes between two holes is not taken for them."""
+    same([*run_of(name, 9, b"a"), _mark_for_constant(Run(name, 11), which), SNAPSHOT])
+
+
+@pytest.mark.parametrize("text", [b" data: ", b'data: {\\"type\\":\\"response.created\\"}'])
+@pytest.mark.parametrize("reads", READS)
+def test_saved_after_data_in_a_text(text: bytes, reads: Any) -> None:
+    """The last event is found by its beginning, not by what its text says."""
+    same([*reads(run_of("responses-text", 300, text)), SAVE, *run_of("responses-text", 310, b"x")[2:]])
+
+
+def test_saved_after_events_behind_a_run() -> None:
+    """What a replay is measured by is the last event, not the last that went through a lane."""
+    behind = [
+        b'data: {"type":"response.refusal.delta","sequence_number":20,"item_id":"i1","output_index":0,"content_index":1,"delta":"no"}\n\n',
+        b'data: {"type":"response.function_call_arguments.delta","sequence_number":21,"item_id":"i2","output_index":1,"delta":"{"}\n\n',
+        b'data: {"type":"response.code_interpreter_call_code.delta","sequence_number":22,"item_id":"i3","output_index":2,"delta":"1"}\n\n',
+    ]
+
+    same([*run_of("responses-text", 18, b"a"), *behind, SAVE, *behind])
+
+
+def test_saved_inside_an_event_behind_a_run() -> None:
+    """What a new connection cuts off is reported where it was."""
+    events = run_of("chat-text", 12)
+
+    same([*events, events[-1][:30], SAVE, *events])
+
+
+def test_one_frame_and_two_shapes() -> None:
+    """Events of different shape between the same first and last bytes are different templates."""
+    first = [Run("chat-obfuscation-first", number).next(b"a") for number in range(12)]
+    second = [Run("chat-obfuscation-first-reasoning", number).next(b"b") for number in range(12)]
+
+    for count in range(12):
+        same([*first, chat('{"thinking":"x"}'), *second[:count], *first[:2], SNAPSHOT, *second])
+
+
+def test_two_texts_in_another_order() -> None:
+    """A template found again gives each text to its own sink, whatever the order on the wire."""
+    for keys in itertools.permutations(("content", "reasoning", "reasoning_content", "refusal"), 2):
+        same([*texts(*keys), chat('{"thinking":"x"}'), *texts(*keys), chat('{"thinking":"x"}'), *texts(*keys)])
+
+
+def test_the_second_role() -> None:
+    """A role for the second time is looked at: with the text of the first it is a replay (C45)."""
+    for count in range(8):
+        role = chat('{"role":"assistant","content":"again"}')
+        same([*(chat('{"content":"word"}') for _ in range(count)), role, role, role])
+
+
+def test_events_larger_than_the_limit() -> None:
+    """The limit on an event counts in a lane too."""
+    events = run_of("chat-text", 12, b"word")
+    for limit in range(len(events[-1]) - 8, len(events[-1]) + 120, 8):
+        for reads in READS:
+            long = [*events, Run("chat-text").next(b"w" * 60), *events[-9:]] * 20
+            options = {"limits": reducer.Limits(max_event_bytes=limit)}
+
+            assert played(reads(long), lanes=True, **options) == played(whole(long), lanes=False, **options)
+
+
+def test_nothing_is_learned_from_events_that_are_refused() -> None:
+    """Nor where the problems are too many to be kept."""
+    events = [b'data: {"id":"c1","choices":[{"index":%d,"delta":{"content":"x"}}]}\n\n' % index for index in range(3000)]
+
+    same_in_every_read(events)
+
+
+def test_finished_in_a_held_read() -> None:
+    """A finish reason is seen at once, also on a read that fits a lane."""
+    finish = chat('{"content":"c"}').replace(b'"delta":{"content":"c"}', b'"delta":{"content":"c"},"finish_reason":"stop","odd":{"delta":{"content":"c"}}')
+    same([*(chat('{"content":"word"}') for _ in range(9)), finish, SNAPSHOT])
+    same([*run_of("chat-obfuscation", 20), ODD_EVENTS["finish"](Run("chat-obfuscation").next(b"."))])
+
+
+@pytest.mark.parametrize("names", [("chat-obfuscation-first", "chat-other-choice"), ("chat-two-texts", "chat-text")])
+def test_another_response_after_interleaved_texts(names: tuple[str, str]) -> None:
+    """Templates of one response mean nothing in the next."""
+    runs = [Run(name) for name in names]
+    events = [run.next(b"word") for _ in range(200) for run in runs]
+    alone = [run.next(b"word") for run in runs[:1] for _ in range(200)]
+    for other in (runs[0], runs[1]):
+        then = [event.replace(b'"c1"', b'"c8"') for event in [other.next(b"again") for _ in range(100)] + alone]
+
+        same_in_every_read([*events, OTHER_EVENTS["done"], ANOTHER["chat"], *then, *then])
+
+
+@pytest.mark.parametrize("name", ["chat-other-choice-other-model", "chat-other-choice"])
+def test_interleaved_texts(name: str) -> None:
+    """Events of two templates in turn: of what they say beside their texts, the model say, the last wins."""
+    runs = (Run("chat-text"), Run(name))
+    for seed in range(20):
+        rng = random.Random(seed)
+        events = [*runs[0].opening, *(rng.choice(runs).next(b"word") for _ in range(rng.randint(60, 300)))]
+
+        same_in_every_read(events)
+
+
+def test_a_payload_between_reads() -> None:
+    """What `feed_event` takes between two reads of a run may change what the next of them means."""
+    for kind in IRREGULAR:
+        for name in ("chat-text", "responses-text", "chat-arguments"):
+            run = Run(name)
+            event = irregular(kind, run)
+            if b"{" in event:
+                before = [*run.opening, *(run.next(b"a") for _ in range(9))]
+                same([*before, (event[event.index(b"{") :].rstrip(),), *(run.next(b"b") for _ in range(9)), SNAPSHOT])

@@ -1024,27 +1024,6 @@ def _has_deltas(choice: _Choice) -> bool:
     )  # fmt: skip
 
 
-class _CallText(Saved):
-    """Where a run of argument fragments goes."""
-
-    __slots__ = ("call", "choice")
-
-    def __init__(self, choice: _Choice, call: _Call) -> None:
-        self.choice = choice
-        self.call = call
-
-    def add_all(self, text: str) -> None:
-        if self.call.arguments is not None:
-            self.call.arguments.append(text)
-        self.choice.touched = self.call
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _CallText) and other.call is self.call
-
-    def __hash__(self) -> int:
-        return id(self.call)
-
-
 def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     """The texts that a chunk added, if repeating it with others would add those and nothing else."""
     choices = chunk.choices
@@ -1056,27 +1035,36 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
         return None
     if delta.function_call is not None or delta.audio is not None or delta.thinking_blocks is not None:
         return None
-    choice = state.choices[place(wire)]
+    choice = state.choices.get(place(wire))
+    # Who names the role in every chunk has done so twice by now; the second time may be a replay (C45).
+    if choice is None or (delta.role and choice.roles < 2):
+        return None
     found: list[tuple[str, str, Any]] = []
     for key in TEXTS:
         value = getattr(delta, key)
         if value is UNSET or not value:
             continue
-        text = choice.content if key == "content" else choice.texts[key]
+        text = choice.content if key == "content" else choice.texts.get(key)
         if type(value) is not str or text is None or text.parts is not None or text.watch is not None:
             return None
         found.append((key, value, text.text))
     if delta.tool_calls:
         entry = delta.tool_calls[0]
-        call = next((call for call in reversed(choice.calls) if call.index == entry.index), None)
+        call = choice.touched
         function = entry.function
-        if len(delta.tool_calls) != 1 or call is None or entry.index is None or entry.extra:
+        if (
+            len(delta.tool_calls) != 1
+            or call is None
+            or entry.index is None
+            or entry.index != call.index
+            or entry.extra
+        ):
             return None
         if entry.id or entry.custom is not None or function is None or function.name or function.extra:
             return None
         if type(function.arguments) is not str or call.watch is not None or call.arguments is None:
             return None
-        found.append(("arguments", function.arguments, _CallText(choice, call)))
+        found.append(("arguments", function.arguments, call.arguments))
     if delta.reasoning_details:
         detail = delta.reasoning_details[0]
         last = choice.details[-1] if choice.details else None
