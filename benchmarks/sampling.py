@@ -2,7 +2,7 @@
 
 Every call of a sample gets a stream that no call had before, made outside the timing, so that nothing that a
 contender remembers of one stream helps it with the next, and so many of them that they do not fit the cache of
-the processor's core. Only a pass over more than `_MOST_BYTES` goes round again. The garbage collector is on, as
+the processor's core. Only a pass over more than `most` bytes goes round again. The garbage collector is on, as
 it is where people work; it runs once before the sample.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.streams import Stream
 
-_MOST_BYTES = 64 << 20  # of streams prepared at once
+MOST_BYTES = 64 << 20  # of streams prepared at once
 _LONGEST_PASS = 1_000_000_000  # a pool that takes longer than this is not passed whole
 
 
@@ -60,11 +60,19 @@ class Pool:
 class Sampler:
     """Takes samples of one way to reduce one pool of streams."""
 
-    def __init__(self, pool: Pool, prepare: Callable[[Stream], Any], run: Callable[[Any], Any], least: int) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        prepare: Callable[[Stream], Any],
+        run: Callable[[Any], Any],
+        least: int,
+        most: int = MOST_BYTES,
+    ) -> None:
         self._pool = pool
         self._prepare = prepare
         self._run = run
         self._least = least
+        self._most = most
         self._calls = 0
 
     def sample(self) -> Sample:
@@ -91,7 +99,7 @@ class Sampler:
     def _timed(self, calls: int) -> Sample:
         prepared = []
         size = events = 0
-        while len(prepared) < calls and size < _MOST_BYTES:
+        while len(prepared) < calls and size < self._most:
             stream, count = self._pool.take()
             size += len(stream.data)
             events += count

@@ -40,8 +40,9 @@ _MISSING: Any = object()
 class Change(msgspec.Struct, frozen=True):
     """One difference that an event made to the body.
 
-    ``op`` is ``append`` (``value`` was added to a text), ``new`` (a key, or an entry put before the one that was
-    there), ``set`` (another value) or ``removed``. Done in order they make the body.
+    ``op`` is ``append`` (``value`` was added to a text), ``new`` (a key, or an entry at the end of a list), ``insert``
+    (an entry, put before the one that was there), ``set`` (another value) or ``removed``. Done in order they make
+    the body.
     """
 
     op: str
@@ -157,7 +158,7 @@ class _Watched(Reducer[Any]):
             event.since = seen.waiting[0].number
         seen.waiting = []
         event.changes = list(differences(seen.body, body))
-        seen.sources.take(event, body)
+        seen.sources.take(event)
         seen.body = body
 
     def explained(self) -> list[Response]:
@@ -170,7 +171,7 @@ class _Watched(Reducer[Any]):
             if seen.waiting:
                 self._look(place)
             body = result.to_dict()
-            responses.append(Response(result, seen.sources.told(body), list(differences(seen.body, body))))
+            responses.append(Response(result, seen.sources.told(), list(differences(seen.body, body))))
         return responses
 
 
@@ -267,6 +268,9 @@ def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Change]:
 
 
 def _list_differences(old: list[Any], new: list[Any], path: Path) -> Iterator[Change]:
+    if new[: len(old)] == old:
+        yield from (Change("new", (*path, place), new[place]) for place in range(len(old), len(new)))
+        return
     before, after = _names(old, new)
     kept = set(before) & set(after)
     if [name for name in before if name in kept] != [name for name in after if name in kept]:
@@ -276,11 +280,12 @@ def _list_differences(old: list[Any], new: list[Any], path: Path) -> Iterator[Ch
         if before[place] not in kept:
             yield Change("removed", (*path, place))
     there = dict(zip(before, old, strict=True))
+    last = max((place for place, name in enumerate(after) if name in kept), default=-1)
     for place, name in enumerate(after):
         if name in kept:
             yield from differences(there[name], new[place], (*path, place))
         else:
-            yield Change("new", (*path, place), new[place])
+            yield Change("insert" if place < last else "new", (*path, place), new[place])
 
 
 def _names(*lists: list[Any]) -> list[list[Any]]:
@@ -304,12 +309,10 @@ def _cost(body: Any) -> int:
 def _at(value: Any, path: Path) -> Any:
     """The value at a path."""
     for key in path:
-        if type(value) is dict and key in value:
-            value = value[key]
-        elif type(value) is list and type(key) is int and key < len(value):
-            value = value[key]
-        else:
+        there = key in value if type(value) is dict else type(value) is list and type(key) is int and key < len(value)
+        if not there:
             return _MISSING
+        value = value[key]
     return value
 
 
@@ -317,56 +320,60 @@ def _at(value: Any, path: Path) -> Any:
 
 
 class _Sources:
-    """Who said what of a body: of the entries of its lists, and of the texts in them."""
+    """Who said what of a body: of the entries of its lists, and of the texts in them that came in pieces."""
 
     def __init__(self) -> None:
         self._sources: dict[Path, Source] = {}
+        self._made: dict[Path, int] = {}  # what was new, and the event that brought it
         self._places: dict[Any, list[Path]] | None = {}  # of the sources by what is compared with them
-        self._grown: set[Path] = set()  # texts that came in pieces, or were replaced
 
-    def take(self, event: Event, body: Any) -> None:
+    def take(self, event: Event) -> None:
         """Note who changed what."""
-        touched: set[Path] = set()
+        number = event.number if event.since is None else event.since
         for change in event.changes:
             path = change.path
-            if change.op in ("new", "removed") and type(path[-1]) is int:
-                self._move(path, 1 if change.op == "new" else -1)
-            if change.op in ("append", "set") and path in self._sources:
-                self._grown.add(path)
-            touched.update(_texts(change.value, path) if change.op != "append" else (path,))
-            if len(path) > 1 and type(path[1]) is int:
-                touched.add(path[:2])
-            elif change.op in ("new", "set") and type(change.value) is list:
-                touched.update((*path, place) for place in range(len(change.value)) if len(path) == 1)
-        first = event.number if event.since is None else event.since
-        for path in touched:
-            source = self._sources.get(path)
-            if source is None:
-                self._places = None
-                self._sources[path] = Source(path, first, event.number, 1)
+            if change.op == "insert":
+                self._move(path, 1)
+            elif change.op == "removed":
+                self._move(path, -1)
+                continue
+            if change.op == "append" or (change.op == "set" and type(change.value) is str):
+                self._touch(path, event.number)
             else:
-                source.last = event.number
-                source.events += 1
-                source.confirmed = []
+                self._made[path] = number
+            if len(path) > 1 and type(path[1]) is int:
+                self._touch(path[:2], event.number)
+            elif len(path) == 1 and type(change.value) is list:
+                for place in range(len(change.value)):
+                    self._touch((*path, place), event.number)
+
+    def _touch(self, path: Path, number: int) -> None:
+        source = self._sources.get(path)
+        if source is None:
+            self._places = None
+            first = next((self._made[path[:size]] for size in range(len(path), 0, -1) if path[:size] in self._made), number)
+            source = self._sources[path] = Source(path, first, first, 1)
+        if source.last != number:
+            source.last = number
+            source.events += 1
+            source.confirmed = []
 
     def _move(self, path: Path, by: int) -> None:
-        """An entry has come to, or gone from, the middle of a list: those behind it have other places now."""
+        """An entry came to, or went from, the middle of a list: what is behind it, and in it, has another place now."""
         depth = len(path) - 1
         place: Any = path[-1]
-        moved: dict[Path, Source] = {}
-        grown: set[Path] = set()
-        for known, source in self._sources.items():
-            there: Any = known[depth] if len(known) > depth and known[:depth] == path[:depth] else -1
-            if there == place and by < 0:
-                continue
-            now = (*known[:depth], there + by, *known[depth + 1 :]) if there >= place else known
-            source.path = now
-            moved[now] = source
-            if known in self._grown:
-                grown.add(now)
+
+        def now(known: Path) -> Path | None:
+            there: Any = known[depth] if len(known) > depth and known[:depth] == path[:depth] else None
+            if there is None or type(place) is not int or there < place:
+                return None if there == place else known
+            return None if there == place and by < 0 else (*known[:depth], there + by, *known[depth + 1 :])
+
         self._places = None
-        self._sources = moved
-        self._grown = grown
+        self._made = {moved: number for known, number in self._made.items() if (moved := now(known)) is not None}
+        self._sources = {moved: source for known, source in self._sources.items() if (moved := now(known)) is not None}
+        for known, source in self._sources.items():
+            source.path = known
 
     def confirm(self, event: Event, value: Any, body: Any) -> None:
         """Note what the event says again."""
@@ -384,25 +391,9 @@ class _Sources:
                 ):
                     source.confirmed.append(event.number)
 
-    def told(self, body: Any) -> list[Source]:
-        """Those worth telling, in the order of the body."""
-        kept = [path for path in self._sources if path in self._grown or len(path) == 2]
-        kept = [path for path in kept if _at(body, path) is not _MISSING]
-        return [
-            self._sources[path] for path in sorted(kept, key=lambda path: [(type(key) is str, key) for key in path])
-        ]
-
-
-def _texts(value: Any, path: Path) -> Iterator[Path]:
-    """The places of the texts inside an entry of one of the body's lists."""
-    if type(value) is dict:
-        for key, entry in value.items():
-            yield from _texts(entry, (*path, key))
-    elif type(value) is list:
-        for place, entry in enumerate(value):
-            yield from _texts(entry, (*path, place))
-    elif type(value) is str and len(path) > 2 and type(path[1]) is int:
-        yield path
+    def told(self) -> list[Source]:
+        """All of them, in the order of the body."""
+        return sorted(self._sources.values(), key=lambda source: [(type(key) is str, key) for key in source.path])
 
 
 def _said(value: Any, path: Path) -> Iterator[tuple[Any, Any]]:

@@ -16,7 +16,7 @@ MODULES = {
 LAYERS = [
     {"errors", "result", "typed", "view"},
     {"framing", "decoding", "dialects", "lanes", "repeats", "saving"},
-    {"engine", "whole"},
+    {"engine", "whole", "explain"},
     {"captures", "outputs", "parallel", "embed"},
     {"cli", "__main__"},
 ]

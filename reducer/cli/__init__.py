@@ -15,6 +15,7 @@ __all__ = ["main"]
 # Name -> module, imported when it is called. Without a name the first is meant.
 COMMANDS = {
     "reduce": "reduce",
+    "explain": "explain",
 }
 
 _INTERRUPTED = 130  # 128 + SIGINT, what a shell reports

@@ -17,7 +17,7 @@ from tests.peers.environments import Environment, environments
 from tests.peers.forms import FORMS
 from tests.peers.streams import payloads
 
-HERE = Path(__file__).parent
+RUNNERS = Path(__file__).parent / "runners"
 TIMEOUT = 600
 
 
@@ -133,15 +133,19 @@ def run(streams: Iterable[Stream]) -> list[Outcome]:
 def _run(peer: Peer, streams: list[Stream]) -> list[Outcome]:
     mine = [stream for stream in streams if stream.dialect in peer.packages]
     jobs = [{"id": place, "dialect": stream.dialect, "payloads": stream.payloads} for place, stream in enumerate(mine)]
-    command = [environments()[peer.environment].interpreter, HERE / peer.command[0], *peer.command[1:]]
+    command = [environments()[peer.environment].interpreter, RUNNERS / peer.command[0], *peer.command[1:]]
     # Nothing of ours is on its path, and nothing that it does may ask the network.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVERAGE_", "COV_"))}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVERAGE_", "COV_"))
+    }
     done = subprocess.run(
         command, input=json.dumps(jobs), capture_output=True, text=True, env=environment, timeout=TIMEOUT, check=False
     )
     answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
     if done.returncode or len(answers) != len(jobs):
-        raise RuntimeError(f"{peer.name}: exit {done.returncode}, {len(answers)} of {len(jobs)} answers\n{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{peer.name}: exit {done.returncode}, {len(answers)} of {len(jobs)} answers\n{done.stderr[-2000:]}"
+        )
     return [_outcome(peer.name, stream, answers[place]) for place, stream in enumerate(mine)]
 
 

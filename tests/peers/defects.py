@@ -20,7 +20,7 @@ class Defect(NamedTuple):
     version: str  # of the peer; a new one is looked at anew
     dialect: str
     defect: str
-    quirk: str  # the row of the quirks, or – with a reason
+    quirk: str  # the row of the quirks, or - with a reason
     what: str
     samples: list[str]  # those that show it
     reason: str | None = None  # why no row has it
@@ -57,5 +57,7 @@ def shown(outcomes: Iterable[Outcome]) -> tuple[dict[str, set[str]], list[str]]:
                 unexplained.append(f"{outcome.peer}: {outcome.stream.name}: raised {outcome.error}")
             else:
                 path, ours, theirs = difference
-                unexplained.append(f"{outcome.peer}: {outcome.stream.name}: {path}: ours {ours!r:.200}, theirs {theirs!r:.200}")
+                unexplained.append(
+                    f"{outcome.peer}: {outcome.stream.name}: {path}: ours {ours!r:.200}, theirs {theirs!r:.200}"
+                )
     return found, unexplained

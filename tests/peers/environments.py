@@ -73,7 +73,18 @@ def make(environment: Environment) -> None:
         pins = Path(temporary) / "pins.txt"
         pins.write_text("\n".join(environment.packages))
         # The pins are the whole environment, so there is nothing to resolve.
-        install = [environment.interpreter, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "-r", pins]
+        install = [
+            environment.interpreter,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "-r",
+            pins,
+        ]
         subprocess.run(install, check=True)
     subprocess.run([environment.interpreter, "-m", "pip", "check"], check=True, stdout=subprocess.DEVNULL)
     (folder / _READY).touch()

@@ -23,11 +23,12 @@ langchain, every dialect
     One AIMessage: the first choice or candidate, its text, its blocks of thinking, its tool calls by name, id and
     arguments, and from the metadata finish reason, model and usage as LangChain counts it. Refusals and audio are
     compared because its non-streaming message has them (additional_kwargs); ids, times and empty blocks of text
-    are not.
+    and thinking are not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -91,10 +92,15 @@ def _litellm_chat(body: dict[str, Any]) -> Any:
     form["choices"] = []
     for choice in body.get("choices") or ():
         message = choice["message"]
-        kept = _picked({**message, "reasoning_content": message.get("reasoning_content") or message.get("reasoning")}, *_LITELLM_MESSAGE)
+        kept = _picked(
+            {**message, "reasoning_content": message.get("reasoning_content") or message.get("reasoning")},
+            *_LITELLM_MESSAGE,
+        )
         if isinstance(kept.get("audio"), dict):
             kept["audio"] = _picked(kept["audio"], "id", "data", "transcript", "expires_at")
-        finish = (choice.get("provider_specific_fields") or {}).get("native_finish_reason") or choice.get("finish_reason")
+        finish = (choice.get("provider_specific_fields") or {}).get("native_finish_reason") or choice.get(
+            "finish_reason"
+        )
         form["choices"].append(
             {"index": choice["index"], "message": kept, "finish_reason": finish, "logprobs": choice.get("logprobs")}
         )
@@ -107,7 +113,10 @@ def _litellm_chat(body: dict[str, Any]) -> Any:
 
 def _litellm_completions(body: dict[str, Any]) -> Any:
     form = _picked(body, "id", "object", "created", "model", "system_fingerprint")
-    form["choices"] = [_picked(choice, "text", "logprobs", "finish_reason") | {"index": choice["index"]} for choice in body.get("choices") or ()]
+    form["choices"] = [
+        _picked(choice, "text", "logprobs", "finish_reason") | {"index": choice["index"]}
+        for choice in body.get("choices") or ()
+    ]
     if usage := body.get("usage"):
         form["usage"] = _picked(usage, "prompt_tokens", "completion_tokens", "total_tokens")
     return form
@@ -120,27 +129,33 @@ def _joined(content: Any, kind: str, key: str) -> Any:
     """Join what blocks of one type say under a key; strings are text."""
     if isinstance(content, str):
         return content if kind == "text" else ""
-    texts = [block if isinstance(block, str) and kind == "text" else (block.get(key) or "") for block in content or () if (isinstance(block, str) and kind == "text") or (isinstance(block, dict) and block.get("type") == kind)]
+    texts = [
+        block if isinstance(block, str) and kind == "text" else (block.get(key) or "")
+        for block in content or ()
+        if (isinstance(block, str) and kind == "text") or (isinstance(block, dict) and block.get("type") == kind)
+    ]
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _call(name: Any, id_: Any, arguments: Any) -> dict[str, Any]:
+def as_call(name: Any, id_: Any, arguments: Any) -> dict[str, Any]:
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments) if arguments is not None else ""
-    try:
+    with contextlib.suppress(ValueError):
         # LangChain re-encodes what came as an object; spaces say nothing.
         arguments = json.loads(arguments)
-    except ValueError:
-        pass
     return {"name": name or None, "id": id_ or None, "args": arguments or None}
 
 
 def _langchain_calls(message: dict[str, Any]) -> list[Any]:
-    return [_call(call.get("name"), call.get("id"), call.get("args")) for call in message["tool_calls"]]
+    return [as_call(call.get("name"), call.get("id"), call.get("args")) for call in message["tool_calls"]]
 
 
 def _langchain_usage(prompt: Any, completion: Any, total: Any, details: Any) -> dict[str, Any]:
-    counts = {"input_tokens": prompt or 0, "output_tokens": completion or 0, "total_tokens": total or (prompt or 0) + (completion or 0)}
+    counts = {
+        "input_tokens": prompt or 0,
+        "output_tokens": completion or 0,
+        "total_tokens": total or (prompt or 0) + (completion or 0),
+    }
     return counts | {key: value for key, value in details.items() if value}
 
 
@@ -182,7 +197,7 @@ def _langchain_chat(body: dict[str, Any]) -> Any:
     calls = []
     for call in message.get("tool_calls") or ():
         said = call.get("function") or call.get("custom") or {}
-        calls.append(_call(said.get("name"), call.get("id"), said.get("arguments", said.get("input"))))
+        calls.append(as_call(said.get("name"), call.get("id"), said.get("arguments", said.get("input"))))
     return {
         "type": "AIMessageChunk",
         "content": message.get("content") or None,
@@ -205,7 +220,10 @@ def _langchain_openai_usage(usage: Any) -> Any:
         "cache_read": (usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}).get("cached_tokens"),
         "reasoning": (usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}).get("reasoning_tokens"),
     }  # fmt: skip
-    into, out = usage.get("prompt_tokens", usage.get("input_tokens")), usage.get("completion_tokens", usage.get("output_tokens"))
+    into, out = (
+        usage.get("prompt_tokens", usage.get("input_tokens")),
+        usage.get("completion_tokens", usage.get("output_tokens")),
+    )
     return _langchain_usage(into, out, usage.get("total_tokens"), details)
 
 
@@ -217,7 +235,8 @@ def _langchain_theirs_responses(message: dict[str, Any]) -> Any:
         "refusal": _joined(content, "refusal", "refusal"),
         "tool_calls": _langchain_calls(message),
         "reasoning": [
-            {"id": block.get("id"), "summary": [part.get("text") for part in block.get("summary") or ()]} for block in reasoning
+            {"id": block.get("id"), "summary": [part.get("text") for part in block.get("summary") or ()]}
+            for block in reasoning
         ],
         "model": metadata.get("model_name") or None,
         "status": metadata.get("status"),
@@ -231,26 +250,35 @@ def _langchain_responses(body: dict[str, Any]) -> Any:
     calls = []
     for item in items:
         if item.get("type") == "function_call":
-            calls.append(_call(item.get("name"), item.get("call_id"), item.get("arguments")))
+            calls.append(as_call(item.get("name"), item.get("call_id"), item.get("arguments")))
         elif item.get("type") == "custom_tool_call":
-            calls.append(_call(item.get("name"), item.get("call_id"), {"__arg1": item.get("input")}))
+            calls.append(as_call(item.get("name"), item.get("call_id"), {"__arg1": item.get("input")}))
     reasoning = [item for item in items if item.get("type") == "reasoning"]
     return {
         "text": _joined(parts, "output_text", "text"),
         "refusal": _joined(parts, "refusal", "refusal"),
         "tool_calls": calls,
-        "reasoning": [{"id": item.get("id"), "summary": [part.get("text") for part in item.get("summary") or ()]} for item in reasoning],
+        "reasoning": [
+            {"id": item.get("id"), "summary": [part.get("text") for part in item.get("summary") or ()]}
+            for item in reasoning
+        ],
         "model": body.get("model"),
         "status": body.get("status"),
         "usage": _langchain_openai_usage(body.get("usage")),
     }
 
 
+def _says_something(block: dict[str, Any]) -> bool:
+    return any(block.get(key) for key in ("text", "thinking", "signature"))
+
+
 def _langchain_blocks(content: Any) -> Any:
     return [
-        {"type": block.get("type")} | _picked(block, "text", "thinking", "signature", "data") | {"citations": len(block.get("citations") or ())}
+        {"type": block.get("type")}
+        | _picked(block, "text", "thinking", "signature", "data")
+        | {"citations": len(block.get("citations") or ())}
         for block in (content if isinstance(content, list) else [{"type": "text", "text": content}] if content else [])
-        if isinstance(block, dict) and not (block.get("type") == "text" and not block.get("text"))
+        if isinstance(block, dict) and (block.get("type") not in ("text", "thinking") or _says_something(block))
     ]
 
 
@@ -281,7 +309,9 @@ def _langchain_messages(body: dict[str, Any]) -> Any:
     return {
         "content": _langchain_blocks(content),
         "tool_calls": [
-            _call(block.get("name"), block.get("id"), block.get("input")) for block in content if block.get("type") == "tool_use"
+            as_call(block.get("name"), block.get("id"), block.get("input"))
+            for block in content
+            if block.get("type") == "tool_use"
         ],
         "stop_reason": body.get("stop_reason"),
         "stop_sequence": body.get("stop_sequence"),
@@ -316,11 +346,17 @@ def _langchain_generate(body: dict[str, Any]) -> Any:
     return {
         "text": "".join(part.get("text") or "" for part in parts if not part.get("thought")),
         "thinking": "".join(part.get("text") or "" for part in parts if part.get("thought")),
-        "tool_calls": [_call(part["functionCall"].get("name"), None, part["functionCall"].get("args") or {}) for part in parts if part.get("functionCall")],
+        "tool_calls": [
+            as_call(part["functionCall"].get("name"), None, part["functionCall"].get("args") or {})
+            for part in parts
+            if part.get("functionCall")
+        ],
         "finish_reason": candidates[0].get("finishReason"),
         "model": body.get("modelVersion"),
-        "usage": _langchain_usage(into, (usage.get("candidatesTokenCount") or 0) + thoughts, usage.get("totalTokenCount"), details)
-        if usage
+        "usage": _langchain_usage(
+            into, (usage.get("candidatesTokenCount") or 0) + thoughts, usage.get("totalTokenCount"), details
+        )
+        if any(isinstance(count, int) and count for count in usage.values())
         else None,
     }
 

@@ -21,7 +21,9 @@ def serve(accumulators: dict[str, Callable[[list[Any]], Any]]) -> None:
     # What a peer prints belongs to nobody here.
     answers, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115  (until the end)
     for job in json.load(sys.stdin):
-        answers.write(json.dumps({"id": job["id"], **_answer(accumulators.get(job["dialect"]), job["payloads"])}) + "\n")
+        answers.write(
+            json.dumps({"id": job["id"], **_answer(accumulators.get(job["dialect"]), job["payloads"])}) + "\n"
+        )
     answers.flush()
 
 

@@ -89,7 +89,9 @@ def generate(payloads: list[Any]) -> Any:
         response = GenerateContentResponse._from_response(response=known, kwargs={})
         generation = google._response_to_result(response, stream=True, prev_usage=usage).generations[0]
         indexer.assign(generation.message)
-        usage = generation.message.usage_metadata if usage is None else add_usage(usage, generation.message.usage_metadata)
+        usage = (
+            generation.message.usage_metadata if usage is None else add_usage(usage, generation.message.usage_metadata)
+        )
         chunks.append(generation)
     return _added(chunks)
 

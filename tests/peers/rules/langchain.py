@@ -1,0 +1,404 @@
+"""What the addition of LangChain's chunks does: Chat Completions, Responses, Anthropic, Gemini."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.peers.compare import Difference, Outcome
+from tests.peers.forms import as_call
+from tests.peers.rules.payloads import (
+    as_list,
+    call_fragments,
+    came_whole,
+    choice_deltas,
+    chunk_choices,
+    done_texts,
+    follow,
+    has_block_gap,
+    is_joined,
+    is_repeated,
+    is_said,
+    joined_texts,
+    lists_in,
+    reported_usages,
+    strings_under,
+    terminal,
+)
+from tests.peers.rules.registry import differs, raises
+
+
+def _finishing(outcome: Outcome) -> list[tuple[Any, Any]]:
+    """Return the chunks that LangChain takes metadata from, each with its first choice."""
+    firsts = [(chunk, chunk["choices"][0]) for chunk in outcome.stream.payloads if chunk.get("choices")]
+    return [(chunk, choice) for chunk, choice in firsts if choice.get("finish_reason")]
+
+
+def _metadata_joined(outcome: Outcome, difference: Difference) -> bool:
+    said = [
+        choice.get("finish_reason") if difference.path == "finish_reason" else chunk.get(difference.path)
+        for chunk, choice in _finishing(outcome)
+    ]
+    known = difference.path == "finish_reason" or is_said(outcome, difference.ours, difference.path)
+    return (difference.theirs or "") == "".join(value for value in said if value) and known
+
+
+@differs(
+    "langchain/openai.chat",
+    path=r"(content|tool_calls|finish_reason|model|system_fingerprint)(\W.*)?",
+    name="choices-merged",
+)
+def _langchain_choices(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    several = len(outcome.stream.body["choices"]) > 1
+    return several and (at[1] in ("content", "tool_calls") or _metadata_joined(outcome, difference))
+
+
+@differs("langchain/openai.chat", path=r"finish_reason|model|system_fingerprint", name="metadata-concatenated")
+def _metadata(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(_finishing(outcome)) > 1 and _metadata_joined(outcome, difference)
+
+
+@differs("langchain/openai.chat", path=r"model|system_fingerprint", name="metadata-of-finish-only")
+def _metadata_of_finish(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(_finishing(outcome)) < 2 and _metadata_joined(outcome, difference)
+
+
+@differs("langchain/openai.chat", path=r"usage\.\w+", name="usage-summed")
+def _usage_summed(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    usages = reported_usages(outcome)
+    if len(usages) < 2:
+        return False
+    key = difference.path.partition(".")[2]
+    if key in ("input_tokens", "output_tokens", "total_tokens"):
+        counts = [
+            [usage.get(name) or 0 for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
+            for usage in usages
+        ]
+        totals = {"input_tokens": [into for into, _, _ in counts], "output_tokens": [out for _, out, _ in counts]}
+        return difference.theirs == sum(totals.get(key) or [total or into + out for into, out, total in counts])
+    detail = {
+        "cache_read": "prompt_tokens_details.cached_tokens",
+        "reasoning": "completion_tokens_details.reasoning_tokens",
+    }[key]
+    return (difference.theirs or 0) == sum(follow(usage, detail) or 0 for usage in usages)
+
+
+@raises(
+    "langchain/openai.chat", text="^AttributeError: 'NoneType' object has no attribute 'get'", name="function-absent"
+)
+def _langchain_function(outcome: Outcome) -> bool:
+    return any(not call.get("function") for call in call_fragments(outcome))
+
+
+@raises("langchain/openai.chat", text="^ValidationError: .*AIMessageChunk\\s+tool_call_chunks", name="arguments-object")
+def _langchain_arguments(outcome: Outcome) -> bool:
+    return any(isinstance((call.get("function") or {}).get("arguments"), dict) for call in call_fragments(outcome))
+
+
+@differs("langchain/openai.chat", path=r"(content|usage|tool_calls|finish_reason|model)?", name="message-ignored")
+def _langchain_message(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and came_whole(outcome)
+
+
+@differs("langchain/openai.chat", path=r"finish_reason|model", name="delta-absent")
+def _langchain_delta_absent(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and any(
+        choice.get("finish_reason") and not choice.get("delta") for choice in chunk_choices(outcome)
+    )
+
+
+@differs("langchain/openai.chat", path=r"tool_calls", name="placeholder-kept")
+def _langchain_placeholder(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return [call for call in as_list(difference.theirs) if call] == as_list(difference.ours)
+
+
+@differs("langchain/openai.chat", path=r"tool_calls", name="calls-without-index")
+def _calls_without_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(type(call.get("index")) is not int for call in call_fragments(outcome))
+
+
+@differs("langchain/openai.chat", path=r"tool_calls", name="fragments-in-a-chunk")
+def _fragments_in_a_chunk(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    indices = [[call.get("index") for call in delta.get("tool_calls") or ()] for delta in choice_deltas(outcome)]
+    return any(len(found) != len(set(found)) for found in indices)
+
+
+@differs("langchain/openai.chat", path=r"tool_calls(\[\d+\]\.args(\..*)?)?", name="calls-fused")
+def _langchain_fused(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """One index for two calls: by their ids, by their names, or without either."""
+    indices = {call.get("index") for call in call_fragments(outcome)}
+    # Arguments that are strung together are no JSON any more, and those they were taken from are gone.
+    strung = difference.theirs is None or (isinstance(difference.theirs, str) and not isinstance(difference.ours, str))
+    return len(indices) < len(as_list(outcome.ours.get("tool_calls"))) and (at[1] is None or strung)
+
+
+@differs("langchain/openai.chat", path=r"tool_calls\[\d+\]\.name", name="tool-name-concatenated")
+def _langchain_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return is_repeated(difference)
+
+
+@differs("langchain/openai.chat", path=r"tool_calls(\[.*)?", name="calls-by-arrival")
+def _calls_by_arrival(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    ours, theirs = ([str(call) for call in as_list(side.get("tool_calls"))] for side in (outcome.ours, outcome.theirs))
+    return sorted(ours) == sorted(theirs)
+
+
+@differs("langchain/openai.chat", path=r"content(\[.*)?", name="content-parts")
+def _langchain_content_parts(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(isinstance(delta.get("content"), list) for delta in choice_deltas(outcome))
+
+
+@differs("langchain/openai.chat", path=r"refusal", name="refusal-lost")
+def _refusal_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None
+
+
+@differs("langchain/openai.chat", path=r"audio(\..*)?", name="audio-lost")
+def _audio_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None
+
+
+@differs(
+    "langchain/openai.responses",
+    path=r"text|tool_calls(\[\d+\].*)?|reasoning\[\d+\]\.summary\[\d+\]",
+    name="deltas-only",
+)
+def _deltas_only(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """What LangChain says is what the deltas say, and a later event says otherwise."""
+    joined: dict[tuple[Any, ...], str] = {}
+    for event in outcome.stream.payloads:
+        if str(event.get("type")).endswith(".delta") and isinstance(event.get("delta"), str):
+            key = event["type"], event.get("output_index"), event.get("summary_index")
+            joined[key] = joined.get(key, "") + event["delta"]
+    done = done_texts(outcome)
+    if difference.path == "text":
+        texts = [text for key, text in joined.items() if key[0] == "response.output_text.delta"]
+        return difference.theirs == "".join(texts) and (difference.ours in done or is_joined(difference.ours, done))
+    if difference.path.startswith("tool_calls"):
+        said = [
+            as_call("", "", text)["args"]
+            for key, text in joined.items()
+            if key[0] == "response.function_call_arguments.delta"
+        ]
+        path = difference.path.partition(".args")[2]
+        ours = [follow(as_call("", "", text)["args"], path) for text in done]
+        return difference.theirs in [follow(args, path) for args in [*said, None]] and difference.ours in ours
+    return difference.theirs in joined.values() and difference.ours in done
+
+
+@differs("langchain/openai.responses", path=r"model|status", name="metadata-of-terminal-only")
+def _metadata_of_terminal(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and not any(
+        event.get("type") in ("response.completed", "response.incomplete") for event in outcome.stream.payloads
+    )
+
+
+@differs("langchain/openai.responses", path=r"refusal", name="refusal-deltas-lost")
+def _refusal_deltas(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    done = any(event.get("type") == "response.refusal.done" for event in outcome.stream.payloads)
+    return not difference.theirs and not done and difference.ours in joined_texts(outcome)
+
+
+@differs("langchain/openai.responses", path=r"reasoning(\[\d+\]\.id)?", name="reasoning-ids-change")
+def _langchain_ids_change(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """One item, several ids: they are joined, or make several items."""
+    ids = {
+        event["item_id"]
+        for event in outcome.stream.payloads
+        if "reasoning" in str(event.get("type")) and event.get("item_id")
+    }
+    return len(ids) > len(as_list(outcome.ours.get("reasoning")))
+
+
+@raises("langchain/openai.responses", text="^TypeError: 'NoneType' object is not iterable", name="terminal-output-null")
+def _langchain_output_null(outcome: Outcome) -> bool:
+    return terminal(outcome).get("output") is None
+
+
+@raises(
+    "langchain/openai.responses",
+    text="^AttributeError: 'NoneType' object has no attribute 'error'",
+    name="terminal-without-response",
+)
+def _terminal_without_response(outcome: Outcome) -> bool:
+    return any(
+        event.get("type") == "response.completed" and not event.get("response") for event in outcome.stream.payloads
+    )
+
+
+@raises(
+    "langchain/openai.responses", text="^AttributeError: 'NoneType' object has no attribute 'type'", name="item-null"
+)
+def _item_null(outcome: Outcome) -> bool:
+    return any(
+        event.get("type") == "response.output_item.added" and not event.get("item") for event in outcome.stream.payloads
+    )
+
+
+@differs("langchain/openai.responses", path=r"tool_calls", name="interleaved-calls-split")
+def _interleaved(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Fragments of two items in turn: each change of the item opens a new block."""
+    return len(as_list(difference.theirs)) > len(as_list(difference.ours))
+
+
+@differs("langchain/openai.responses", path=r"(reasoning|tool_calls)(\[\d+\]\.(id|name))?", name="items-of-few-events")
+def _items_of_few(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Items come from ``output_item.added``, custom calls from ``output_item.done``, and from nothing else."""
+    events = [
+        f"{event['type']} {event['item'].get('type')}"
+        for event in outcome.stream.payloads
+        if isinstance(event.get("item"), dict)
+    ]
+    if at[1] == "reasoning":
+        came = events.count("response.output_item.added reasoning")
+    else:
+        came = events.count("response.output_item.added function_call") + events.count(
+            "response.output_item.done custom_tool_call"
+        )
+    return difference.theirs is None and came < max(len(as_list(outcome.ours.get(at[1]))), 1)
+
+
+@differs("langchain/openai.responses", path=r"reasoning", name="item-of-checkpoint-lost")
+@differs("langchain/openai.responses", path=r"text", name="item-of-checkpoint-lost")
+def _checkpoint(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    begun = [
+        event for event in outcome.stream.payloads if event.get("type") in ("response.created", "response.in_progress")
+    ]
+    return any((event.get("response") or {}).get("output") for event in begun)
+
+
+@differs("langchain/openai.responses", path=r"text", name="parts-by-arrival")
+def _parts_by_arrival(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    indices = [event["content_index"] for event in outcome.stream.payloads if "content_index" in event]
+    return indices != sorted(indices) and sorted(difference.ours) == sorted(difference.theirs)
+
+
+@differs("langchain/openai.responses", path=r"text", name="event-names")
+def _event_names(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.theirs and any(
+        event.get("type") == "response.text.delta" for event in outcome.stream.payloads
+    )
+
+
+@differs("langchain/openai.responses", path=r"text", name="delta-object")
+def _delta_object(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(isinstance(event.get("delta"), dict) for event in outcome.stream.payloads)
+
+
+@differs("langchain/openai.responses", path=r"reasoning\[\d+\]\.summary", name="summary-index-absent")
+def _summary_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(
+        "reasoning_summary" in str(event.get("type")) and "summary_index" not in event
+        for event in outcome.stream.payloads
+    )
+
+
+@differs("langchain/openai.responses", path=r"usage\.\w+", name="usage-of-chat-lost")
+def _usage_of_chat(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return "prompt_tokens" in (outcome.stream.body.get("usage") or {})
+
+
+@differs("langchain/openai.responses", path=r"tool_calls\[\d+\]\.name", name="added-twice")
+def _added_twice(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return is_repeated(difference)
+
+
+@differs(
+    "langchain/anthropic.messages", path=r"usage(\.(input_tokens|total_tokens|cache_read))?", name="usage-of-start-lost"
+)
+def _usage_of_start(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    delta = [event.get("usage") or {} for event in outcome.stream.payloads if event.get("type") == "message_delta"]
+    return not any(usage.get("input_tokens") for usage in delta)
+
+
+@differs(
+    "langchain/anthropic.messages", path=r"(content|tool_calls|stop_reason|usage)(\W.*)?", name="content-of-start-lost"
+)
+def _content_of_start(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any(
+        event.get("message", {}).get("content")
+        for event in outcome.stream.payloads
+        if event.get("type") == "message_start"
+    )
+
+
+@differs("langchain/anthropic.messages", path=r"tool_calls\[\d+\]\.args", name="input-cut")
+def _langchain_input_cut(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and isinstance(difference.theirs, str)
+
+
+@differs("langchain/anthropic.messages", path=r"content(\[.*)?", name="blocks-lost")
+def _blocks_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Blocks of a type that the conversion does not name."""
+    names = re.compile(r"tool_result|tool_use|document|redacted_thinking|^text$|^thinking$")
+    return at[1] is None and [
+        block for block in as_list(outcome.ours["content"]) if names.search(block["type"])
+    ] == as_list(difference.theirs)
+
+
+@differs("langchain/anthropic.messages", path=r"tool_calls(\[.*)?|content\[\d+\]\.type", name="block-start-absent")
+def _block_start_absent(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return has_block_gap(outcome)
+
+
+@differs("langchain/anthropic.messages", path=r"tool_calls\[\d+\]\.args", name="input-of-start-and-deltas")
+def _input_twice(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return any((event.get("content_block") or {}).get("input") for event in outcome.stream.payloads) and isinstance(
+        difference.theirs, str
+    )
+
+
+@differs("langchain/anthropic.messages", path=r"content\[\d+\]\.signature", name="signatures-concatenated")
+def _signatures(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return is_joined(difference.theirs, list(strings_under(outcome.stream.payloads, "signature")))
+
+
+@differs("langchain/anthropic.messages", path=r"usage\.\w+", name="usage-summed")
+def _langchain_messages_usage(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return (
+        sum(event.get("type") == "message_delta" and bool(event.get("usage")) for event in outcome.stream.payloads) > 1
+    )
+
+
+@differs("langchain/gemini.generate", path=r"usage\.(\w+)", name="usage-that-falls")
+def _usage_that_falls(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Counts are subtracted from those of the chunk before, and a difference below 0 is 0."""
+    usages = [chunk["usageMetadata"] for chunk in outcome.stream.payloads if chunk.get("usageMetadata")]
+    keys = {key for usage in usages for key, count in usage.items() if isinstance(count, int)}
+    counts = [[usage.get(key) or 0 for usage in usages] for key in keys]
+    return any(column != sorted(column) for column in counts)
+
+
+@differs("langchain/gemini.generate", path=r"finish_reason", name="finish-concatenated")
+def _finish_concatenated(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    firsts = [chunk["candidates"][0] for chunk in outcome.stream.payloads if chunk.get("candidates")]
+    said = [candidate.get("finishReason") or "" for candidate in firsts]
+    return difference.theirs == "".join(said) and difference.ours in said
+
+
+@differs("langchain/gemini.generate", path=r"(text|thinking|finish_reason|usage|model)(\..*)?", name="wrapped")
+def _wrapped(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.theirs and all(isinstance(chunk.get("response"), dict) for chunk in outcome.stream.payloads)
+
+
+@differs("langchain/gemini.generate", path=r"model", name="model-of-finish-only")
+def _model_of_finish(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    finishing = [chunk for chunk in outcome.stream.payloads if (chunk.get("candidates") or [{}])[0].get("finishReason")]
+    models = [chunk.get("modelVersion") or "" for chunk in finishing]
+    return (difference.theirs or "") == "".join(models) and is_said(outcome, difference.ours, "modelVersion")
+
+
+@differs("langchain/gemini.generate", path=r"text|thinking|tool_calls", name="candidates-merged")
+def _candidates_merged(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(outcome.stream.body.get("candidates") or ()) > 1
+
+
+@differs("langchain/gemini.generate", path=r"tool_calls(\[.*)?", name="partial-arguments")
+def _partial_arguments(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    calls = [
+        part["functionCall"]
+        for entries in lists_in(outcome.stream.payloads)
+        for part in entries
+        if isinstance(part, dict) and "functionCall" in part
+    ]
+    return any("willContinue" in call or "partialArgs" in call for call in calls)

@@ -1,0 +1,194 @@
+"""What stream_chunk_builder does, in Chat Completions first, then in legacy completions."""
+
+from __future__ import annotations
+
+import re
+
+from tests.corpus import normalised
+from tests.peers.compare import Difference, Outcome
+from tests.peers.rules.payloads import (
+    as_list,
+    as_normalised,
+    came_whole,
+    choice_deltas,
+    chunk_choices,
+    follow,
+    is_said,
+    lacks_function,
+    of_choice,
+    reported_usages,
+)
+from tests.peers.rules.registry import differs, raises
+
+_FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
+
+
+@differs("litellm/openai.chat", path=r"created", name="created-of-first-chunk")
+def _created(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    first = outcome.stream.payloads[0].get("created") or None
+    return difference.theirs == first and is_said(outcome, difference.ours, "created")
+
+
+@differs("litellm/openai.chat", path=r"system_fingerprint", name="fingerprint-of-first-chunk")
+def _fingerprint(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    first = outcome.stream.payloads[0].get("system_fingerprint") or None
+    return difference.theirs == first and is_said(outcome, difference.ours, "system_fingerprint")
+
+
+@differs("litellm/openai.chat", path=r"usage(\..*)?", name="usage-estimated")
+def _usage_estimated(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not reported_usages(outcome)
+
+
+@differs("litellm/openai.chat", path=r"usage\.completion\.reasoning_tokens", name="reasoning-tokens-estimated")
+def _reasoning_estimated(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and any(
+        delta.get("reasoning_content") or delta.get("reasoning") for delta in choice_deltas(outcome)
+    )
+
+
+@differs("litellm/openai.chat", path=r"usage\.total_tokens", name="total-recomputed")
+def _total(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    usage = outcome.theirs["usage"]
+    said = difference.ours in [usage.get("total_tokens") for usage in reported_usages(outcome)]
+    return said and difference.theirs == usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
+
+
+@differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.logprobs(\..*)?", name="logprobs-lost")
+def _logprobs_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs is None and any(choice.get("logprobs") for choice in of_choice(outcome, at[1]))
+
+
+@differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.finish_reason", name="finish-invented")
+def _finish_invented(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.theirs == "stop" and not any(choice.get("finish_reason") for choice in of_choice(outcome, at[1]))
+
+
+@differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.finish_reason", name="finish-mapped")
+def _finish_mapped(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    said = {choice.get("finish_reason") for choice in of_choice(outcome, at[1])}
+    return difference.ours in said - {None, *_FINISH_REASONS} and difference.theirs in _FINISH_REASONS
+
+
+@differs("litellm/openai.chat", path=r"choices(\[\d+\]\..*)?", name="choices-merged")
+def _choices_merged(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(outcome.stream.body["choices"]) > 1 and len(outcome.theirs["choices"]) == 1
+
+
+@differs(
+    "litellm/openai.chat",
+    path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.function\.arguments",
+    name="arguments-invented",
+)
+def _arguments_invented(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.ours and difference.theirs == "{}"
+
+
+@differs("litellm/openai.chat", path=r"id", name="keepalive-id")
+def _keepalive_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return str(difference.theirs).endswith("-keepalive")
+
+
+@raises("litellm/openai.chat", text="^ValidationError: .*ModelResponseStream\\s+created", name="created-invalid")
+def _created_invalid(outcome: Outcome) -> bool:
+    return any(type(chunk.get("created")) is not int for chunk in outcome.stream.payloads)
+
+
+@raises(
+    "litellm/openai.chat", text="^ValidationError: .*ChatCompletionDeltaToolCall\\s+function", name="function-absent"
+)
+def _litellm_function(outcome: Outcome) -> bool:
+    return lacks_function(outcome)
+
+
+@raises("litellm/openai.chat", text="sequence item 0: expected str instance", name="reasoning-parts")
+def _reasoning_parts(outcome: Outcome) -> bool:
+    return any(
+        isinstance(delta.get("reasoning_content") or delta.get("reasoning"), list) for delta in choice_deltas(outcome)
+    )
+
+
+@differs("litellm/openai.chat", path=r"usage\.(prompt_tokens|completion_tokens|total_tokens)", name="usage-by-field")
+def _usage_by_field(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    counts = [usage.get(at[1]) or None for usage in reported_usages(outcome)]
+    return len(counts) > 1 and difference.theirs in counts and difference.ours in counts
+
+
+@differs(
+    "litellm/openai.chat",
+    path=r"choices\[\d+\]\.message\.tool_calls(\[\d+\]\.(extra_content|provider_specific_fields).*)?",
+    name="call-extras-lost",
+)
+def _call_extras(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return at[1] is not None and difference.theirs is None
+
+
+@differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.type", name="custom-type-lost")
+def _custom_type(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours == "custom"
+
+
+@differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.message\.images", name="images-twice")
+def _images(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    came = [entry for delta in choice_deltas(outcome, at[1]) for entry in delta.get("images") or ()]
+    return difference.theirs == normalised(came)
+
+
+@differs("litellm/openai.chat", path=r"choices", name="choice-invented")
+def _choice_invented(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and not chunk_choices(outcome)
+
+
+@differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.audio\.expires_at", name="expiry-invented")
+def _expiry(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and type(difference.theirs) is int
+
+
+@differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="message-ignored")
+def _litellm_message(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return not difference.theirs and came_whole(outcome)
+
+
+@differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="calls-without-id-dropped")
+def _calls_dropped(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return as_list(difference.theirs) == [call for call in as_list(difference.ours) if call.get("id")]
+
+
+@raises("litellm/openai.chat", text="^ValidationError: .*ChoiceLogprobs", name="logprobs-invalid")
+def _logprobs_invalid(outcome: Outcome) -> bool:
+    return any(choice.get("logprobs") for choice in chunk_choices(outcome))
+
+
+@differs("litellm/openai.completions", path=r"choices\[\d+\]\.logprobs(\..*)?", name="logprobs-of-last-chunk")
+def _logprobs_of_last(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    last = as_normalised(follow(outcome.stream.payloads[-1], "choices[0].logprobs" + (at[1] or "")))
+    return difference.theirs == last
+
+
+@differs("litellm/openai.completions", path=r"id|created|model|system_fingerprint", name="envelope-of-first-chunk")
+def _completions_envelope(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    first = outcome.stream.payloads[0].get(difference.path)
+    # Without one it makes one up: the time of day, an id.
+    said = is_said(outcome, difference.ours, difference.path)
+    return (difference.theirs == (first or None) and said) or (not first and difference.ours is None)
+
+
+@differs("litellm/openai.completions", path=r"choices(\[\d+\]\..*)?", name="choices-merged")
+def _completions_choices(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return len(outcome.stream.body["choices"]) > 1 and len(outcome.theirs["choices"]) == 1
+
+
+@differs("litellm/openai.completions", path=r"choices\[\d+\]\.finish_reason", name="finish-mapped")
+def _completions_finish(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    said = {choice.get("finish_reason") for choice in chunk_choices(outcome)}
+    return difference.ours in said - {None, *_FINISH_REASONS} and difference.theirs in _FINISH_REASONS
+
+
+@differs("litellm/openai.completions", path=r"usage(\..*)?", name="usage-estimated")
+def _completions_usage(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return True
+
+
+@raises("litellm/openai.completions", text="IndexError", name="last-chunk-without-choice")
+def _last_chunk(outcome: Outcome) -> bool:
+    return not outcome.stream.payloads[-1].get("choices")
