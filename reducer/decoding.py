@@ -7,6 +7,7 @@ out of range (S22), raw control characters in strings. What neither reads is no 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from math import isfinite
@@ -16,6 +17,8 @@ import msgspec
 
 Report = Callable[[str, Any, Any], None]
 
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _decode = msgspec.json.decode
 _DIGITS = 4300  # CPython's own limit on converting a decimal string to an int
 
@@ -46,23 +49,10 @@ def too_deep(payload: bytes, max_depth: int) -> bool:
     if payload.count(b"{") + payload.count(b"[") <= max_depth:
         return False
     depth = 0
-    in_string = escaped = False
-    for byte in payload:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"{[":
-            depth += 1
-            if depth > max_depth:
-                return True
-        elif byte in b"}]":
-            depth -= 1
+    for byte in _STRING.sub(b"", payload).translate(None, _NO_BRACKETS):
+        depth += 1 if byte in b"{[" else -1
+        if depth > max_depth:
+            return True
     return False
 
 

@@ -463,7 +463,7 @@ class Reducer(Generic[BodyT]):
         end = len(data)
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
         # A short rest is not worth learning from, unless it is one live event of many.
-        while end - at >= _WORTH or (at == 0 and self._number >= _LIVE):
+        while end - at >= _WORTH or (at < end and self._number >= _LIVE):
             lane = self._lane
             if lane is not None and data.startswith(lane.head, at):
                 begin = at
@@ -490,11 +490,16 @@ class Reducer(Generic[BodyT]):
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
-        stop = data.find(b"\n\n", at)
-        crlf = data.find(b"\n\r\n", at, stop if stop >= 0 else len(data))
-        if crlf >= 0:
-            return crlf + 3
-        return stop + 2 if stop >= 0 else len(data)
+        while at < len(data):
+            far = at + (1 << 14)  # no further than need be: a body of the other line ends has none of these
+            stop = data.find(b"\n\n", at, far)
+            crlf = data.find(b"\n\r\n", at, stop if stop >= 0 else far)
+            if crlf >= 0:
+                return crlf + 3
+            if stop >= 0:
+                return stop + 2
+            at = far - 2
+        return len(data)
 
     def _feed_one(self, data: bytes) -> None:
         """Feed what should be one event, and learn from it."""

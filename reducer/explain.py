@@ -351,7 +351,9 @@ class _Sources:
         source = self._sources.get(path)
         if source is None:
             self._places = None
-            first = next((self._made[path[:size]] for size in range(len(path), 0, -1) if path[:size] in self._made), number)
+            first = next(
+                (self._made[path[:size]] for size in range(len(path), 0, -1) if path[:size] in self._made), number
+            )
             source = self._sources[path] = Source(path, first, first, 1)
         if source.last != number:
             source.last = number
@@ -364,10 +366,11 @@ class _Sources:
         place: Any = path[-1]
 
         def now(known: Path) -> Path | None:
-            there: Any = known[depth] if len(known) > depth and known[:depth] == path[:depth] else None
-            if there is None or type(place) is not int or there < place:
-                return None if there == place else known
-            return None if there == place and by < 0 else (*known[:depth], there + by, *known[depth + 1 :])
+            there: Any = known[depth] if known[:depth] == path[:depth] and len(known) > depth else None
+            if there == place and by < 0:
+                return None
+            behind = type(place) is int and there is not None and there >= place
+            return (*known[:depth], there + by, *known[depth + 1 :]) if behind else known
 
         self._places = None
         self._made = {moved: number for known, number in self._made.items() if (moved := now(known)) is not None}

@@ -65,6 +65,7 @@ _COMPRESSED = {
     b"\x78\xda": "deflate",
 }
 _FIRST_BYTES = (_BOM, *_COMPRESSED)
+_PLAIN = (b"data: ", b"event: ")
 _SHOWN = 200  # bytes of unusable input that a note shows
 # The fast lane looks at no more than this at once, so that falling out of it stays cheap.
 _WINDOW = 1 << 16
@@ -214,6 +215,13 @@ class Framer(Saved):
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that these bytes complete."""
         at = 0
+        if not self._tail and self._begun and data.startswith(_PLAIN) and data.endswith(b"\n\n") and self.ready:
+            # One live read that is one plain event: more than half of the cost of framing it is saved here.
+            frame = self._one_event(data)
+            if frame is not None:
+                self.taken += 1
+                self._at += len(data)
+                return [frame]
         if self._tail:
             self._tail += data
             # Most reads that end nothing are part of a long line: look at it when it ends.
@@ -236,6 +244,17 @@ class Framer(Saved):
             at = 1 if data[0] == 0x0A else 0
         self._read(data, at, final=False)
         return self._take()
+
+    def _one_event(self, data: bytes) -> Frame | None:
+        """Return the one event of these bytes, if they are one of the plain kind."""
+        if b"\r" in data or len(data) > self._max or self._skip_line or self._oversize:
+            return None
+        if data.startswith(b"data: "):
+            return (data[6:-2], None, self._at) if data.count(b"\n") == 2 else None
+        head, _, rest = data.partition(b"\n")
+        if not rest.startswith(b"data: ") or rest.count(b"\n") != 2:
+            return None
+        return (rest[6:-2], str(head[7:], "utf-8", "replace") or None, self._at + len(head) + 1)
 
     def flush(self) -> list[Frame]:
         """Return the frames that only the end of the bytes completes; ``torn`` has the rest."""

@@ -58,7 +58,7 @@ class Template:
     """The bytes of an event around its holes."""
 
     __slots__ = (
-        "_between", "_framing", "_kinds", "_needle", "_order", "_pattern", "_rest", "head", "keys", "longest", "sinks",
+        "_between", "_framing", "_kinds", "_needle", "_order", "_pattern", "_reach", "_rest", "head", "keys", "longest", "sinks",
         "tail",
     )  # fmt: skip
 
@@ -72,6 +72,7 @@ class Template:
         self.aim(texts)
         self._framing = framing  # bytes before and behind the payload
         self._between = constants[1:-1]
+        self._reach = 4 * self.longest  # how far `run` looks: further while runs are long
         self._kinds = [hole.kind for hole in holes]
         self._pattern = _MARKS[: len(self._between)] + b"\n"
         self._needle = self.head[-_NEEDLE:]
@@ -125,9 +126,10 @@ class Template:
     def run(self, data: bytes, at: int) -> tuple[list[bytes], int]:
         """Return the holes of the events that begin at ``at`` and fit, and where they end."""
         head, tail = self.head, self.tail
-        stop = data.rfind(tail, at, at + _WINDOW)
+        stop = data.rfind(tail, at, at + self._reach)
         begin = at + len(head)
         if stop < begin:
+            self._reach = _WINDOW  # one long event, perhaps
             return [], at
         pieces = data[begin:stop].split(self._needle)
         last = pieces.pop()
@@ -136,8 +138,10 @@ class Template:
         # What was split off and what is left must add up, or some piece did not end as it should.
         constant = (len(rest) + len(self._needle)) * len(pieces)
         if constant + sum(map(len, holes)) + len(last) == stop - begin:
+            self._reach = min(2 * self._reach, _WINDOW)
             holes.append(last)
             return holes, stop + len(tail)
+        self._reach = 4 * self.longest
         fit = next(place for place, piece in enumerate(pieces) if not piece.endswith(rest))
         del holes[fit:]
         return holes, at + fit * (len(head) + len(tail)) + sum(map(len, holes))

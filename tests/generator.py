@@ -709,8 +709,8 @@ def gemini_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]
         elif rng.random() < 0.8:
             chunk["usageMetadata"] = {"promptTokenCount": counts["promptTokenCount"]}
     if rng.random() < 0.1:
-        return [(None, {"response": chunk, "traceId": "t"}) for chunk in chunks], False
-    return [(None, chunk) for chunk in chunks], False
+        return [(None, {"response": chunk, "traceId": "t"}) for chunk in chunks], True
+    return [(None, chunk) for chunk in chunks], True
 
 
 def candidate_pieces(candidate: dict[str, Any], rng: Random) -> list[dict[str, Any]]:
@@ -761,8 +761,8 @@ def part_pieces(part: dict[str, Any], before: dict[str, Any] | None, rng: Random
     rest = {key: value for key, value in part.items() if key != "functionCall"}
     pieces: list[dict[str, Any]] = [{"functionCall": {"name": call["name"], "willContinue": True}, **rest}]
     for key, value in call["args"].items():
-        for entry in argument_pieces(f"$.{key}", value, rng):
-            pieces.append({"functionCall": {"partialArgs": [entry], "willContinue": True}})
+        entries = argument_pieces(f"$.{key}", value, rng)
+        pieces += [{"functionCall": {"partialArgs": [entry], "willContinue": True}} for entry in entries]
     return [*pieces, {"functionCall": {}}]
 
 

@@ -16,6 +16,8 @@ from reducer.engine import REPAIRS
 from tests.corpus import random_splits
 from tests.generator import BODIES, EVENTS, Stream, cut, streams
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(DIALECTS)
 
 

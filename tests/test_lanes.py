@@ -21,6 +21,8 @@ import reducer
 from tests.helpers import load_sample, sample_names
 from tests.mutations import mutant, seeds
 
+pytestmark = pytest.mark.slow
+
 SNAPSHOT, SAVE = "snapshot", "save"
 
 
@@ -407,8 +409,8 @@ def scripts(draw: Any) -> list[Any]:
     script: list[Any] = list(dict.fromkeys(event for name in names for event in RUNS[name][0]))
     for _ in range(draw(st.integers(1, 6))):
         kinds = names if draw(st.booleans()) else [draw(st.sampled_from(names))]
-        for place in range(draw(st.sampled_from([0, 1, 2, 3, 5, 9, 60, 99, 100, 101]))):
-            script.append(Run(kinds[place % len(kinds)], next(number)).next())
+        count = draw(st.sampled_from([0, 1, 2, 3, 5, 9, 60, 99, 100, 101]))
+        script += [Run(kinds[place % len(kinds)], next(number)).next() for place in range(count)]
         run = Run(draw(st.sampled_from(names)), next(number))
         step = draw(st.sampled_from(["event", "event", "payload", "another", SNAPSHOT, SAVE]))
         if step == "another":

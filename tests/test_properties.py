@@ -15,7 +15,7 @@ from tests.mutations import fault, mutant, seeds
 NAMES = [name for name in sample_names() if name.endswith((".sse", ".jsonl"))]
 SMALL = [name for name in NAMES if len(load_sample(name).data) < 12_000]
 # A cut can end in a truncated, never in a failed or limited stream, so only whole, sound samples are cut.
-SOUND = [name for name in SMALL if [e["status"] for e in load_sample(name).expected] == ["complete"]]
+SOUND = [name for name in SMALL if len(load_sample(name).data) < 4000 and [e["status"] for e in load_sample(name).expected] == ["complete"]]
 
 
 def frames_of(data: bytes) -> list[tuple[bytes, str | None]]:
@@ -26,7 +26,7 @@ def frames_of(data: bytes) -> list[tuple[bytes, str | None]]:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_split(name: str, data: Any) -> None:
     """Any split of the bytes gives the same results, problems and places included."""
     stream = load_sample(name).data
@@ -73,6 +73,7 @@ def ended(events: list[Any], dialect: str) -> bool:
     return bool(finished) and all(finished.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND)
 def test_truncation(name: str) -> None:
     """Cut at every byte, a stream is complete exactly when its terminal evidence lies before the cut."""
@@ -127,7 +128,7 @@ def test_feed_event(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 @given(data=st.data())
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_saved_anywhere(name: str, data: Any) -> None:
     """A state saved after any byte and resumed elsewhere goes on as if nothing had happened."""
     stream = load_sample(name).data
@@ -144,7 +145,7 @@ def test_saved_anywhere(name: str, data: Any) -> None:
 def test_mutants() -> None:
     """Mutated streams end in a result, the same for every split, and in no internal error."""
     pool = seeds()
-    faults = [found for number in range(1500) if (found := fault(mutant(number, pool), number))]
+    faults = [found for number in range(600) if (found := fault(mutant(number, pool), number))]
 
     assert faults == []
 

@@ -27,7 +27,10 @@ class Fragments(Saved):
         if len(pieces) >= _GATHERED:
             self._gather()
 
-    add_all = append
+    def add_all(self, text: str) -> None:
+        """Append what is many pieces already."""
+        self._pieces.append(text)
+        self._gather()
 
     def _gather(self) -> None:
         # A bytearray grows in place, so that gathering stays linear.
