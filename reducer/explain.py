@@ -34,6 +34,7 @@ _ALLOWANCE = 500
 _LETTERS = 512  # characters that cost as much as a node
 _LEAVES = 64  # values of a payload that are looked at
 _SCAFFOLDING = frozenset({"sequence_number", "obfuscation"})
+_STATES = frozenset({"status"})  # what changes as it should, and is no text
 _MISSING: Any = object()
 
 
@@ -41,8 +42,8 @@ class Change(msgspec.Struct, frozen=True):
     """One difference that an event made to the body.
 
     ``op`` is ``append`` (``value`` was added to a text), ``new`` (a key, or an entry at the end of a list), ``insert``
-    (an entry, put before the one that was there), ``set`` (another value) or ``removed``. Done in order they make
-    the body.
+    (an entry, put before the one that was there), ``set`` (a value where null or an empty one was), ``replace`` (where
+    another one was) or ``removed``. Done in order they make the body.
     """
 
     op: str
@@ -59,9 +60,9 @@ class Event(msgspec.Struct):
     name: str | None  # of the framing
     kind: str  # of the payload: its type, or what else tells it
     response: int  # which of the stream's responses it belongs to
-    carried: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies it)
+    carried: dict[str, Any] = {}
     since: int | None = None  # the changes are those of the events from this number on
-    changes: list[Change] = []  # noqa: RUF012
+    changes: list[Change] = []
 
 
 class Source(msgspec.Struct):
@@ -71,7 +72,7 @@ class Source(msgspec.Struct):
     first: int
     last: int  # the last event that changed it
     events: int  # how many did
-    confirmed: list[int] = []  # noqa: RUF012  (later events that said the same)
+    confirmed: list[int] = []  # later events that said the same
 
 
 class Response(msgspec.Struct):
@@ -215,7 +216,7 @@ class _Kind:
         first = self._events[0][1]
         varies: set[Path] = set(first) if len(self._events) == 1 else set()
         for _, leaves in self._events:
-            varies |= {path for path in leaves.keys() ^ first.keys()}
+            varies |= leaves.keys() ^ first.keys()
             varies |= {path for path, leaf in leaves.items() if first.get(path, leaf) != leaf}
         for event, leaves in self._events:
             carried = {path: leaf for path, leaf in leaves.items() if path in varies and leaf != event.kind}
@@ -246,7 +247,7 @@ def spelled(path: Path) -> str:
 
 def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Change]:
     """Say what makes the old value the new one, in order. Nothing at all counts as an empty object."""
-    if old is None and path == ():
+    if old is None and new is not None and path == ():
         old = {}
     if old == new and type(old) is type(new):
         return
@@ -264,7 +265,7 @@ def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Change]:
     elif type(old) is str and type(new) is str and new.startswith(old):
         yield Change("append", path, new[len(old) :])
     else:
-        yield Change("set", path, new)
+        yield Change("replace" if old or old == 0 else "set", path, new)
 
 
 def _list_differences(old: list[Any], new: list[Any], path: Path) -> Iterator[Change]:
@@ -274,7 +275,7 @@ def _list_differences(old: list[Any], new: list[Any], path: Path) -> Iterator[Ch
     before, after = _names(old, new)
     kept = set(before) & set(after)
     if [name for name in before if name in kept] != [name for name in after if name in kept]:
-        yield Change("set", path, new)  # in another order
+        yield Change("replace", path, new)  # in another order
         return
     for place in reversed(range(len(old))):
         if before[place] not in kept:
@@ -337,7 +338,8 @@ class _Sources:
             elif change.op == "removed":
                 self._move(path, -1)
                 continue
-            if change.op == "append" or (change.op == "set" and type(change.value) is str):
+            replaced = change.op == "replace" and type(change.value) is str and path[-1] not in _STATES
+            if change.op == "append" or replaced or path in self._sources:
                 self._touch(path, event.number)
             else:
                 self._made[path] = number

@@ -58,8 +58,8 @@ class Template:
     """The bytes of an event around its holes."""
 
     __slots__ = (
-        "_between", "_framing", "_kinds", "_needle", "_order", "_pattern", "_reach", "_rest", "head", "keys", "longest", "sinks",
-        "tail",
+        "_between", "_framing", "_kinds", "_needle", "_order", "_pattern", "_reach", "_rest",
+        "head", "keys", "longest", "sinks", "tail",
     )  # fmt: skip
 
     def __init__(self, constants: list[bytes], holes: list[_Hole], texts: Texts, framing: tuple[int, int]) -> None:

@@ -51,7 +51,10 @@ def texts(draw: Any, least: int = 0) -> str:
     text: str = draw(short_texts)
     if draw(st.integers(0, 7)) == 7:
         rng = Random(draw(st.integers(0, 1000)))
-        words = [rng.choice(ODD) if rng.random() < 0.2 else rng.choice(("The", " sky", " is", " blue", ",", "\n")) for _ in range(600)]
+        words = [
+            rng.choice(ODD) if rng.random() < 0.2 else rng.choice(("The", " sky", " is", " blue", ",", "\n"))
+            for _ in range(600)
+        ]
         text += "".join(words)
     return text if len(text) >= least else text + "x" * (least - len(text))
 
@@ -60,11 +63,15 @@ names = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789_-.", min_size=1, max
 idents = names | texts(1).map(lambda text: text[:40]).filter(lambda text: not text.endswith("-keepalive"))
 numbers = st.integers(0, 2**40)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | short_texts
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(short_texts, inner, max_size=3), max_leaves=6)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(short_texts, inner, max_size=3), max_leaves=6
+)
 objects = st.dictionaries(short_texts, values, max_size=4)
 # Unknown fields: of those inside a delta lists would add up, so there are none.
 said = values.filter(lambda value: value is not None)
-plain = (st.booleans() | st.integers() | short_texts.filter(bool) | st.dictionaries(names, scalars, max_size=2)).filter(lambda value: value is not None)
+plain = (st.booleans() | st.integers() | short_texts.filter(bool) | st.dictionaries(names, scalars, max_size=2)).filter(
+    lambda value: value is not None
+)
 unknown = st.dictionaries(names.map("x_{}".format), said, max_size=2)
 unknown_plain = st.dictionaries(names.map("x_{}".format), plain, max_size=2)
 logprob = st.fixed_dictionaries({"token": short_texts, "logprob": st.floats(-20, 0), "bytes": st.none() | st.lists(st.integers(0, 255), max_size=3), "top_logprobs": st.just([])})  # fmt: skip
@@ -103,7 +110,9 @@ def cut(text: str, rng: Random, least: int = 0) -> list[str]:
 def dealt(entries: list[Any], count: int, rng: Random) -> list[list[Any]]:
     """Deal entries in order to so many hands."""
     places = sorted(rng.randint(0, len(entries)) for _ in range(count - 1))
-    return [entries[begin:end] for begin, end in zip([0, *places], [*places, len(entries)], strict=True)] if count else []
+    return (
+        [entries[begin:end] for begin, end in zip([0, *places], [*places, len(entries)], strict=True)] if count else []
+    )
 
 
 def merged(lanes: Iterable[Iterable[Any]], rng: Random) -> list[Any]:
@@ -170,7 +179,9 @@ def chat_messages(draw: Any) -> dict[str, Any]:
     for key in draw(st.lists(st.sampled_from(REASONING), max_size=2, unique=True)):
         message[key] = draw(texts(1))
     if draw(st.integers(0, 5)) == 5:
-        message["reasoning_details"] = [{"type": "reasoning.text", "format": draw(names), "index": 0, "text": draw(texts(1))}]
+        message["reasoning_details"] = [
+            {"type": "reasoning.text", "format": draw(names), "index": 0, "text": draw(texts(1))}
+        ]
     if kind == "calls":
         message["tool_calls"] = draw(tool_calls())
     elif kind == "call":
@@ -180,7 +191,12 @@ def chat_messages(draw: Any) -> dict[str, Any]:
 
 @st.composite
 def chat_bodies(draw: Any) -> dict[str, Any]:
-    body: dict[str, Any] = {"id": draw(idents), "object": "chat.completion", "created": draw(st.integers(1, 2**31)), "model": draw(idents)}
+    body: dict[str, Any] = {
+        "id": draw(idents),
+        "object": "chat.completion",
+        "created": draw(st.integers(1, 2**31)),
+        "model": draw(idents),
+    }
     body["choices"] = []
     logprobs = draw(st.sampled_from(["absent", "null", "there"]))
     for index in sorted(draw(st.sets(st.integers(0, 6), min_size=1, max_size=3))):
@@ -209,7 +225,16 @@ def chat_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
     chunks: list[dict[str, Any]] = []
     if "prompt_filter_results" in body:
         # Azure's first chunk knows nothing yet.
-        chunks.append({"id": "", "object": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": body["prompt_filter_results"]})
+        chunks.append(
+            {
+                "id": "",
+                "object": "",
+                "created": 0,
+                "model": "",
+                "choices": [],
+                "prompt_filter_results": body["prompt_filter_results"],
+            }
+        )
     common = {key: body[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
     for key in ("system_fingerprint", "service_tier", "provider"):
         if key in body:
@@ -221,7 +246,11 @@ def chat_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
             waiting[choice["index"]] = choice
             continue
         before = [waiting.pop(index) for index in list(waiting) if index == choice["index"] or rng.random() < 0.5]
-        chunks.append({**common, "choices": [*before, choice]} if choice["index"] not in [c["index"] for c in before] else {**common, "choices": before})
+        chunks.append(
+            {**common, "choices": [*before, choice]}
+            if choice["index"] not in [c["index"] for c in before]
+            else {**common, "choices": before}
+        )
         if choice["index"] in [c["index"] for c in before]:
             chunks.append({**common, "choices": [choice]})
     chunks += [{**common, "choices": [choice]} for choice in waiting.values()]
@@ -274,7 +303,12 @@ def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Random) -> lis
     if "function_call" in message:
         call = message["function_call"]
         first, *rest = cut(call["arguments"], rng) or [""]
-        lanes.append([{"function_call": {"name": call["name"], "arguments": first}}, *({"function_call": {"arguments": piece}} for piece in rest)])
+        lanes.append(
+            [
+                {"function_call": {"name": call["name"], "arguments": first}},
+                *({"function_call": {"arguments": piece}} for piece in rest),
+            ]
+        )
     calls = message.get("tool_calls", [])
     indices = sorted(rng.sample(range(len(calls) + rng.choice((0, 0, 5))), len(calls)))
     for index, call in zip(indices, calls, strict=True):
@@ -289,14 +323,24 @@ def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Random) -> lis
     if rng.random() < 0.3 and len(wires) > 1:
         wires[-1]["finish_reason"] = choice["finish_reason"]
     else:
-        wires.append({"index": choice["index"], "delta": {"role": message["role"]} if repeats_role else {}, "finish_reason": choice["finish_reason"]})
+        wires.append(
+            {
+                "index": choice["index"],
+                "delta": {"role": message["role"]} if repeats_role else {},
+                "finish_reason": choice["finish_reason"],
+            }
+        )
     if "logprobs" in choice:
         add_logprobs(wires, choice["logprobs"], rng)
     if "content_filter_results" in choice:
         wires[-1]["content_filter_results"] = choice["content_filter_results"]
         if rng.random() < 0.5:
             wires[0]["content_filter_results"] = {}
-    for wire, extra in zip(wires, scattered({key: value for key, value in choice.items() if key.startswith("x_")}, len(wires), rng), strict=True):
+    for wire, extra in zip(
+        wires,
+        scattered({key: value for key, value in choice.items() if key.startswith("x_")}, len(wires), rng),
+        strict=True,
+    ):
         wire |= extra
     return wires
 
@@ -310,7 +354,11 @@ def call_entries(index: int, call: dict[str, Any], rng: Random) -> list[dict[str
     entries = [{"index": index, "id": call["id"], "type": kind, kind: {"name": call[kind]["name"], field: first}}]
     known = {"id": call["id"], "type": kind} if rng.random() < 0.2 else {}
     entries += [{"index": index, **known, kind: {field: piece}} for piece in pieces]
-    for entry, extra in zip(entries, scattered({key: value for key, value in call.items() if key.startswith("x_")}, len(entries), rng), strict=True):
+    for entry, extra in zip(
+        entries,
+        scattered({key: value for key, value in call.items() if key.startswith("x_")}, len(entries), rng),
+        strict=True,
+    ):
         entry |= extra
     return entries
 
@@ -353,11 +401,20 @@ def add_logprobs(wires: list[dict[str, Any]], logprobs: dict[str, Any] | None, r
 
 @st.composite
 def completions_bodies(draw: Any) -> dict[str, Any]:
-    body: dict[str, Any] = {"id": draw(idents), "object": "text_completion", "created": draw(st.integers(1, 2**31)), "model": draw(idents)}
+    body: dict[str, Any] = {
+        "id": draw(idents),
+        "object": "text_completion",
+        "created": draw(st.integers(1, 2**31)),
+        "model": draw(idents),
+    }
     body["choices"] = []
     logprobs = draw(st.sampled_from(["absent", "null", "there"]))
     for index in sorted(draw(st.sets(st.integers(0, 6), min_size=1, max_size=3))):
-        choice: dict[str, Any] = {"index": index, "text": draw(texts()), "finish_reason": draw(st.sampled_from(["stop", "length", "content_filter"]))}
+        choice: dict[str, Any] = {
+            "index": index,
+            "text": draw(texts()),
+            "finish_reason": draw(st.sampled_from(["stop", "length", "content_filter"])),
+        }
         if logprobs == "null":
             choice["logprobs"] = None
         elif logprobs == "there":
@@ -370,7 +427,11 @@ def completions_bodies(draw: Any) -> dict[str, Any]:
             }
         body["choices"].append(choice | draw(unknown))
     if draw(st.booleans()):
-        body["usage"] = {"prompt_tokens": draw(numbers), "completion_tokens": draw(numbers), "total_tokens": draw(numbers)}
+        body["usage"] = {
+            "prompt_tokens": draw(numbers),
+            "completion_tokens": draw(numbers),
+            "total_tokens": draw(numbers),
+        }
     if draw(st.booleans()):
         body["system_fingerprint"] = draw(idents)
     return body | draw(unknown)
@@ -378,7 +439,9 @@ def completions_bodies(draw: Any) -> dict[str, Any]:
 
 def completions_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
     """Chunks: each choice's texts in order, the choices interleaved."""
-    common = {key: value for key, value in body.items() if key in ("id", "object", "created", "model", "system_fingerprint")}
+    common = {
+        key: value for key, value in body.items() if key in ("id", "object", "created", "model", "system_fingerprint")
+    }
     lanes = []
     for choice in body["choices"]:
         wires = [{"index": choice["index"], "text": piece, "finish_reason": None} for piece in cut(choice["text"], rng)]
@@ -387,11 +450,19 @@ def completions_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], 
         wires[-1]["finish_reason"] = choice["finish_reason"]
         if "logprobs" in choice:
             add_logprobs(wires, choice["logprobs"], rng)
-        for wire, extra in zip(wires, scattered({key: value for key, value in choice.items() if key.startswith("x_")}, len(wires), rng), strict=True):
+        for wire, extra in zip(
+            wires,
+            scattered({key: value for key, value in choice.items() if key.startswith("x_")}, len(wires), rng),
+            strict=True,
+        ):
             wire |= extra
         lanes.append(wires)
     chunks: list[dict[str, Any]] = [{**common, "choices": [wire]} for wire in merged(lanes, rng)]
-    for chunk, extra in zip(chunks, scattered({key: value for key, value in body.items() if key.startswith("x_")}, len(chunks), rng), strict=True):
+    for chunk, extra in zip(
+        chunks,
+        scattered({key: value for key, value in body.items() if key.startswith("x_")}, len(chunks), rng),
+        strict=True,
+    ):
         chunk |= extra
     if "usage" in body:
         if len(chunks) > 1 and rng.random() < 0.3:
@@ -406,7 +477,9 @@ def completions_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], 
 
 # -- openai.responses ----------------------------------------------------------------------------
 
-annotations = st.fixed_dictionaries({"type": st.just("url_citation"), "url": short_texts, "start_index": st.integers(0, 99)})
+annotations = st.fixed_dictionaries(
+    {"type": st.just("url_citation"), "url": short_texts, "start_index": st.integers(0, 99)}
+)
 
 
 @st.composite
@@ -417,7 +490,14 @@ def message_items(draw: Any, ident: str) -> dict[str, Any]:
             parts.append({"type": "refusal", "refusal": draw(texts(1))})
         else:
             found = draw(st.lists(annotations, max_size=2, unique_by=repr))
-            parts.append({"type": "output_text", "text": draw(texts(1)), "annotations": found, "logprobs": draw(st.lists(logprob, max_size=3))})
+            parts.append(
+                {
+                    "type": "output_text",
+                    "text": draw(texts(1)),
+                    "annotations": found,
+                    "logprobs": draw(st.lists(logprob, max_size=3)),
+                }
+            )
     return {"id": ident, "type": "message", "status": "completed", "role": "assistant", "content": parts}
 
 
@@ -434,13 +514,22 @@ def reasoning_items(draw: Any, ident: str) -> dict[str, Any]:
 
 @st.composite
 def call_items(draw: Any, ident: str) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["function_call", "custom_tool_call", "mcp_call", "code_interpreter_call", "apply_patch_call"]))
+    kind = draw(
+        st.sampled_from(["function_call", "custom_tool_call", "mcp_call", "code_interpreter_call", "apply_patch_call"])
+    )
     item: dict[str, Any] = {"id": ident, "type": kind, "status": "completed"}
     if kind == "code_interpreter_call":
         return item | {"code": draw(texts(1)), "container_id": draw(names), "outputs": draw(maybe(st.just([])))}
     if kind == "apply_patch_call":
-        return item | {"call_id": draw(names), "operation": {"type": "update_file", "path": draw(names), "diff": draw(texts(1))}}
-    item |= {"name": draw(names), "call_id": f"call_{ident}"} if kind != "mcp_call" else {"name": draw(names), "server_label": draw(names), "output": draw(maybe(texts()))}
+        return item | {
+            "call_id": draw(names),
+            "operation": {"type": "update_file", "path": draw(names), "diff": draw(texts(1))},
+        }
+    item |= (
+        {"name": draw(names), "call_id": f"call_{ident}"}
+        if kind != "mcp_call"
+        else {"name": draw(names), "server_label": draw(names), "output": draw(maybe(texts()))}
+    )
     return item | {"input" if kind == "custom_tool_call" else "arguments": draw(objects.map(json.dumps) | texts(1))}
 
 
@@ -476,14 +565,21 @@ def responses_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bo
     # One item after the other, as servers do, or all at once.
     lanes = [item_events(index, item, done, rng) for index, item in enumerate(body["output"])]
     events += merged(lanes, rng) if rng.random() < 0.5 else [event for lane in lanes for event in lane]
-    terminal = {**envelope, "output": body["output"]} if full else rng.choice(({**envelope, "output": []}, {**envelope, "output": None}, envelope))
+    terminal = (
+        {**envelope, "output": body["output"]}
+        if full
+        else rng.choice(({**envelope, "output": []}, {**envelope, "output": None}, envelope))
+    )
     events.append({"type": f"response.{body['status']}", "response": terminal})
     if rng.random() < 0.2:
         events.insert(rng.randrange(1, len(events)), {"type": "keepalive"})
     if rng.random() < 0.8:
         events = [{**event, "sequence_number": number} for number, event in enumerate(events)]
     if rng.random() < 0.3:
-        events = [{**event, "obfuscation": rng.choice(("aB3", "", "x" * 9))} if event["type"].endswith(".delta") else event for event in events]
+        events = [
+            {**event, "obfuscation": rng.choice(("aB3", "", "x" * 9))} if event["type"].endswith(".delta") else event
+            for event in events
+        ]
     named = rng.random() < 0.7
     found: list[Event] = [(event["type"] if named else None, event) for event in events]
     return ([*found, DONE] if rng.random() < 0.2 else found), False
@@ -531,7 +627,10 @@ def item_events(index: int, item: dict[str, Any], done: str, rng: Random) -> lis
         if says_done():
             events.append({"type": f"{family}.done", **place, field: text})
     elif item["type"] in ("web_search_call", "file_search_call"):
-        events += [{"type": f"response.{item['type']}.{status}", **place} for status in ("in_progress", "searching", "completed")]
+        events += [
+            {"type": f"response.{item['type']}.{status}", **place}
+            for status in ("in_progress", "searching", "completed")
+        ]
     lanes = [
         part_events(key, number, part, place, says_done, rng)
         for key in ("content", "summary")
@@ -543,7 +642,9 @@ def item_events(index: int, item: dict[str, Any], done: str, rng: Random) -> lis
     return events
 
 
-def part_events(key: str, number: int, part: dict[str, Any], place: dict[str, Any], says_done: Callable[[], bool], rng: Random) -> list[dict[str, Any]]:
+def part_events(
+    key: str, number: int, part: dict[str, Any], place: dict[str, Any], says_done: Callable[[], bool], rng: Random
+) -> list[dict[str, Any]]:
     """Everything that is said of one part of an item's content or summary."""
     field, family = PART_TEXTS[part["type"]]
     place = {**place, "content_index" if key == "content" else "summary_index": number}
@@ -552,7 +653,9 @@ def part_events(key: str, number: int, part: dict[str, Any], place: dict[str, An
     if rng.random() < 0.8:
         empty = {name: [] if isinstance(value, list) else value for name, value in part.items()} | {field: ""}
         events.append({"type": f"{family_of_part}.added", **place, "part": empty})
-    deltas: list[dict[str, Any]] = [{"type": f"{family}.delta", **place, "delta": piece} for piece in cut(part[field], rng)]
+    deltas: list[dict[str, Any]] = [
+        {"type": f"{family}.delta", **place, "delta": piece} for piece in cut(part[field], rng)
+    ]
     if "logprobs" in part:
         for delta, share in zip(deltas, dealt(part["logprobs"], len(deltas), rng), strict=True):
             delta["logprobs"] = share
@@ -562,7 +665,9 @@ def part_events(key: str, number: int, part: dict[str, Any], place: dict[str, An
         if "logprobs" in part and rng.random() < 0.5:
             events[-1]["logprobs"] = part["logprobs"]
     for at, annotation in enumerate(part.get("annotations", ())):
-        events.append({"type": "response.output_text.annotation.added", **place, "annotation_index": at, "annotation": annotation})
+        events.append(
+            {"type": "response.output_text.annotation.added", **place, "annotation_index": at, "annotation": annotation}
+        )
     if says_done():
         events.append({"type": f"{family_of_part}.done", **place, "part": part})
     return events
@@ -573,7 +678,11 @@ def part_events(key: str, number: int, part: dict[str, Any], place: dict[str, An
 
 @st.composite
 def blocks(draw: Any) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["text", "text", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "web_search_tool_result"]))
+    kind = draw(
+        st.sampled_from(
+            ["text", "text", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "web_search_tool_result"]
+        )
+    )
     if kind == "text":
         block: dict[str, Any] = {"type": kind, "text": draw(texts())}
         if draw(st.integers(0, 3)) == 3:
@@ -600,7 +709,13 @@ def anthropic_bodies(draw: Any) -> dict[str, Any]:
 
 def anthropic_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
     """The message's start, its blocks one by one or interleaved, and its end."""
-    start = {**body, "content": [], "stop_reason": None, "stop_sequence": None, "usage": {**body["usage"], "output_tokens": 1}}
+    start = {
+        **body,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {**body["usage"], "output_tokens": 1},
+    }
     lanes = [block_events(index, block, rng) for index, block in enumerate(body["content"])]
     events: list[dict[str, Any]] = [{"type": "message_start", "message": start}]
     events += merged(lanes, rng) if rng.random() < 0.3 else [event for lane in lanes for event in lane]
@@ -652,7 +767,12 @@ def parts(draw: Any) -> dict[str, Any]:
             part["thoughtSignature"] = draw(names)
         return part
     if kind == "call":
-        part = {"functionCall": {"name": draw(names), "args": draw(st.dictionaries(names.filter(str.isalnum), scalars, max_size=3))}}
+        part = {
+            "functionCall": {
+                "name": draw(names),
+                "args": draw(st.dictionaries(names.filter(str.isalnum), scalars, max_size=3)),
+            }
+        }
         if draw(st.booleans()):
             part["thoughtSignature"] = draw(names)
         return part
@@ -681,17 +801,25 @@ def gemini_bodies(draw: Any) -> dict[str, Any]:
         content: dict[str, Any] = {"role": "model"}
         if found:
             content["parts"] = found
-        candidate: dict[str, Any] = {"content": content, "finishReason": draw(st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY"]))}
+        candidate: dict[str, Any] = {
+            "content": content,
+            "finishReason": draw(st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY"])),
+        }
         if index or draw(st.booleans()):
             candidate["index"] = index
         if draw(st.booleans()):
             candidate["safetyRatings"] = [{"category": "HARM", "probability": "NEGLIGIBLE"}]
         if draw(st.integers(0, 3)) == 3:
-            candidate["citationMetadata"] = {"citationSources": draw(st.lists(annotations, min_size=1, max_size=3, unique_by=repr))}
+            candidate["citationMetadata"] = {
+                "citationSources": draw(st.lists(annotations, min_size=1, max_size=3, unique_by=repr))
+            }
         if draw(st.integers(0, 3)) == 3:
             candidate["logprobsResult"] = {"chosenCandidates": draw(st.lists(logprob, min_size=1, max_size=4))}
         candidates.append(candidate | draw(unknown))
-    body = {"candidates": candidates, "usageMetadata": {"promptTokenCount": draw(numbers), "candidatesTokenCount": draw(numbers)}}
+    body = {
+        "candidates": candidates,
+        "usageMetadata": {"promptTokenCount": draw(numbers), "candidatesTokenCount": draw(numbers)},
+    }
     return body | {"modelVersion": draw(idents), "responseId": draw(idents)} | draw(unknown)
 
 
@@ -700,7 +828,11 @@ def gemini_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]
     common = {key: body[key] for key in ("modelVersion", "responseId")}
     candidates = merged([candidate_pieces(candidate, rng) for candidate in body["candidates"]], rng)
     chunks: list[dict[str, Any]] = [{"candidates": [candidate], **common} for candidate in candidates]
-    for chunk, extra in zip(chunks, scattered({key: value for key, value in body.items() if key.startswith("x_")}, len(chunks), rng), strict=True):
+    for chunk, extra in zip(
+        chunks,
+        scattered({key: value for key, value in body.items() if key.startswith("x_")}, len(chunks), rng),
+        strict=True,
+    ):
         chunk |= extra
     counts = body["usageMetadata"]
     for place, chunk in enumerate(chunks):
@@ -721,11 +853,21 @@ def candidate_pieces(candidate: dict[str, Any], rng: Random) -> list[dict[str, A
     for part in candidate["content"].get("parts", ()):
         pieces += part_pieces(part, before, rng)
         before = part
-    wires: list[dict[str, Any]] = [{"content": {"role": "model", "parts": hand}, **place} for hand in hands_of(pieces, rng)]
+    wires: list[dict[str, Any]] = [
+        {"content": {"role": "model", "parts": hand}, **place} for hand in hands_of(pieces, rng)
+    ]
     if not wires or rng.random() < 0.5:
         wires.append({"content": {"role": "model", "parts": [{"text": ""}] if rng.random() < 0.5 else []}, **place})
     wires[-1]["finishReason"] = candidate["finishReason"]
-    for wire, extra in zip(wires, scattered({key: candidate[key] for key in candidate if key.startswith("x_") or key == "safetyRatings"}, len(wires), rng), strict=True):
+    for wire, extra in zip(
+        wires,
+        scattered(
+            {key: candidate[key] for key in candidate if key.startswith("x_") or key == "safetyRatings"},
+            len(wires),
+            rng,
+        ),
+        strict=True,
+    ):
         wire |= extra
     for key, inner in (("citationMetadata", "citationSources"), ("logprobsResult", "chosenCandidates")):
         if key in candidate:
@@ -753,7 +895,10 @@ def part_pieces(part: dict[str, Any], before: dict[str, Any] | None, rng: Random
             return [{"text": piece, **rest} for piece in cut(part["text"], rng)]
         # It may come late, on an empty text (G1), where the text is not one with the text before.
         if not is_open_text(before) and rng.random() < 0.5:
-            return [*({"text": piece} for piece in cut(part["text"], rng)), {"text": "", "thoughtSignature": part["thoughtSignature"]}]
+            return [
+                *({"text": piece} for piece in cut(part["text"], rng)),
+                {"text": "", "thoughtSignature": part["thoughtSignature"]},
+            ]
         return [part]
     call = part.get("functionCall")
     if call is None or not call["args"] or rng.random() < 0.5:
@@ -790,9 +935,13 @@ def framed(events: list[Event], dialect: str, rng: Random) -> list[bytes]:
     """Write the events: compact or spaced, escaped or not, as server-sent events, JSON lines or one array."""
     style = rng.choice((COMPACT, SPACED, (",", ": ")))
     ascii_only = rng.choice((True, False, None))  # None: either, event by event
-    payloads = [encoded(payload, style, rng.random() < 0.5 if ascii_only is None else ascii_only) for _, payload in events]
+    payloads = [
+        encoded(payload, style, rng.random() < 0.5 if ascii_only is None else ascii_only) for _, payload in events
+    ]
     # A legacy completion's chunk and its body look alike where there is no framing.
-    forms = {"gemini.generate": ("sse", "array", "lines"), "openai.completions": ("sse",)}.get(dialect, ("sse", "sse", "sse", "sse", "lines"))
+    forms = {"gemini.generate": ("sse", "array", "lines"), "openai.completions": ("sse",)}.get(
+        dialect, ("sse", "sse", "sse", "sse", "lines")
+    )
     form = rng.choice(forms)
     if form == "lines" and len(events) == 1:
         form = "sse"  # alone and bare it would be a body sent whole, which is never rewritten

@@ -66,7 +66,9 @@ def blind(rng: random.Random, data: bytes) -> bytes:
         if change == 0:
             del out[at : at + rng.randint(1, 40)]
         elif change == 1:
-            out[at:at] = rng.choice((b"\n", b"\r", b"\n\n", b"{", b"}", b'"', b"\\", b"\xff", b"[", b"data: ", b"\\ud83d", b"1e999"))
+            out[at:at] = rng.choice(
+                (b"\n", b"\r", b"\n\n", b"{", b"}", b'"', b"\\", b"\xff", b"[", b"data: ", b"\\ud83d", b"1e999")
+            )
         elif change == 2 and at < len(out):
             out[at] = rng.randrange(256)
         elif change == 3:
@@ -144,7 +146,7 @@ def fault(data: bytes, seed: int) -> str | None:
             result.to_dict()
             _ = result.body
             if any(problem.code == "internal_error" for problem in result.problems):
-                return f"internal error: {[p for p in result.problems if p.code == 'internal_error'][0]}"
+                return f"internal error: {next(p for p in result.problems if p.code == 'internal_error')}"
         if whole != split.results:
             return "the result depends on how the bytes are split"
         if whole != reducer.reduce_all(data, lanes=False):

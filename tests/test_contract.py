@@ -55,7 +55,11 @@ def test_fresh_states_share_nothing(name: str) -> None:
     one, two = new_state(name), new_state(name)
     mutable = [getattr(one, slot) for slot in slots(type(one)) if isinstance(getattr(one, slot), dict | list | set)]
 
-    assert not [value for value in mutable if any(value is getattr(two, slot) for slot in slots(type(two))) and value is not one.row]
+    assert not [
+        value
+        for value in mutable
+        if any(value is getattr(two, slot) for slot in slots(type(two))) and value is not one.row
+    ]
     assert not dialect.finished(one)
     assert not dialect.has_content(one)
     assert dialect.build(one, ignore) is None

@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reducer
+from reducer.dialects import DIALECTS
+from tests.generator import streams
 from tests.helpers import load_sample, sample_names
-from tests.mutations import mutant, seeds
+from tests.mutations import blind, mutant, seeds
 
 pytestmark = pytest.mark.slow
 
@@ -116,10 +118,24 @@ def test_mutants(seed: int) -> None:
         same_in_every_read(events_in(mutant(number, pool)))
 
 
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=80)
+def test_generated(dialect: str, data: Any, seed: int) -> None:
+    """So do the streams of generated messages, and those streams damaged."""
+    stream = data.draw(streams(dialect))
+    same_in_every_read(stream.reads)
+
+    damaged = blind(random.Random(seed), stream.data)
+    same_in_every_read(events_in(damaged))
+
+
 # -- runs ----------------------------------------------------------------------------------------
 
 # Streams as servers send them: the events in front of the run, and an event of it. TEXT, PAD and NUMBER differ.
-_CHAT = b'data: {"id":"c1","object":"chat.completion.chunk","created":1700000000,"model":"m","system_fingerprint":"fp_1",'
+_CHAT = (
+    b'data: {"id":"c1","object":"chat.completion.chunk","created":1700000000,"model":"m","system_fingerprint":"fp_1",'
+)
 _RESPONSE = (
     b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"id":"r1","object":"response","status":"in_progress","output":[]}}\n\n',
     b'event: response.output_item.added\ndata: {"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"i1","type":"message","status":"in_progress","role":"assistant","content":[]}}\n\n',
@@ -196,7 +212,20 @@ RUNS: dict[str, tuple[tuple[bytes, ...], bytes]] = {
         b'data: {"type":"response.function_call_arguments.delta","item_id":"i3","output_index":2,"delta":"TEXT"}\n\n',
     ),
 }  # fmt: skip
-TEXTS = (b"The", b" sky", b" is", b" blue", b"\\n", b" \\\"so", b"\xc3\xa9t\xc3\xa9", b"\xf0\x9f\x98\x80", b"", b".", b"\\u00e9", b"\\ud83d\\ude00")
+TEXTS = (
+    b"The",
+    b" sky",
+    b" is",
+    b" blue",
+    b"\\n",
+    b' \\"so',
+    b"\xc3\xa9t\xc3\xa9",
+    b"\xf0\x9f\x98\x80",
+    b"",
+    b".",
+    b"\\u00e9",
+    b"\\ud83d\\ude00",
+)
 PADS = (b"aB3", b"", b"x9", b"Qwertyuiop01")
 
 
@@ -264,7 +293,9 @@ ODD_TEXTS: dict[str, bytes] = {
 def _mark_for_constant(run: Run, which: int = 0) -> bytes:
     """A control character in the place of what stands between two of the holes."""
     pieces = re.split(rb"TEXT|PAD|NUMBER", run.event)
-    constants = [b"\x01" if place == which + 1 and place < len(pieces) - 1 else piece for place, piece in enumerate(pieces)]
+    constants = [
+        b"\x01" if place == which + 1 and place < len(pieces) - 1 else piece for place, piece in enumerate(pieces)
+    ]
     return b"9".join(constants)
 
 
@@ -367,7 +398,12 @@ def test_broken_at_every_place(name: str) -> None:
     for place in range(300):
         kind = IRREGULAR[(7 * place + len(name)) % len(IRREGULAR)]
         run = Run(name)
-        events = [*run.opening, *(run.next() for _ in range(place)), irregular(kind, run), *(run.next() for _ in range(300 - place))]
+        events = [
+            *run.opening,
+            *(run.next() for _ in range(place)),
+            irregular(kind, run),
+            *(run.next() for _ in range(300 - place)),
+        ]
         reads = READS[place % len(READS)]
 
         assert played(reads(events), lanes=True) == played(whole(events), lanes=False), (kind, reads.__name__)
@@ -379,7 +415,12 @@ def test_broken_by_everything(name: str, place: int) -> None:
     """Every irregular event breaks a run, in every way of reading, with a snapshot in the middle of what is held."""
     for kind in IRREGULAR:
         run = Run(name)
-        events = [*run.opening, *(run.next() for _ in range(place)), irregular(kind, run), *(run.next() for _ in range(12))]
+        events = [
+            *run.opening,
+            *(run.next() for _ in range(place)),
+            irregular(kind, run),
+            *(run.next() for _ in range(12)),
+        ]
 
         same_in_every_read(events)
         same([*events[:-5], SNAPSHOT, *events[-5:-3], SNAPSHOT, *events[-3:]])
@@ -404,7 +445,9 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 def scripts(draw: Any) -> list[Any]:
     """Runs of up to three kinds in turn, broken and watched in every way; and then the reads cut anew."""
     family = draw(st.sampled_from(["chat", "responses"]))
-    names = draw(st.lists(st.sampled_from([n for n in RUNS if n.startswith(family)]), min_size=1, max_size=3, unique=True))
+    names = draw(
+        st.lists(st.sampled_from([n for n in RUNS if n.startswith(family)]), min_size=1, max_size=3, unique=True)
+    )
     number = itertools.count(2)
     script: list[Any] = list(dict.fromkeys(event for name in names for event in RUNS[name][0]))
     for _ in range(draw(st.integers(1, 6))):
@@ -546,14 +589,18 @@ def test_events_larger_than_the_limit() -> None:
 
 def test_nothing_is_learned_from_events_that_are_refused() -> None:
     """Nor where the problems are too many to be kept."""
-    events = [b'data: {"id":"c1","choices":[{"index":%d,"delta":{"content":"x"}}]}\n\n' % index for index in range(3000)]
+    events = [
+        b'data: {"id":"c1","choices":[{"index":%d,"delta":{"content":"x"}}]}\n\n' % index for index in range(3000)
+    ]
 
     same_in_every_read(events)
 
 
 def test_finished_in_a_held_read() -> None:
     """A finish reason is seen at once, also on a read that fits a lane."""
-    finish = chat('{"content":"c"}').replace(b'"delta":{"content":"c"}', b'"delta":{"content":"c"},"finish_reason":"stop","odd":{"delta":{"content":"c"}}')
+    finish = chat('{"content":"c"}').replace(
+        b'"delta":{"content":"c"}', b'"delta":{"content":"c"},"finish_reason":"stop","odd":{"delta":{"content":"c"}}'
+    )
     same([*(chat('{"content":"word"}') for _ in range(9)), finish, SNAPSHOT])
     same([*run_of("chat-obfuscation", 20), ODD_EVENTS["finish"](Run("chat-obfuscation").next(b"."))])
 

@@ -15,7 +15,11 @@ from tests.mutations import fault, mutant, seeds
 NAMES = [name for name in sample_names() if name.endswith((".sse", ".jsonl"))]
 SMALL = [name for name in NAMES if len(load_sample(name).data) < 12_000]
 # A cut can end in a truncated, never in a failed or limited stream, so only whole, sound samples are cut.
-SOUND = [name for name in SMALL if len(load_sample(name).data) < 4000 and [e["status"] for e in load_sample(name).expected] == ["complete"]]
+SOUND = [
+    name
+    for name in SMALL
+    if len(load_sample(name).data) < 4000 and [e["status"] for e in load_sample(name).expected] == ["complete"]
+]
 
 
 def frames_of(data: bytes) -> list[tuple[bytes, str | None]]:
@@ -62,7 +66,11 @@ def ended(events: list[Any], dialect: str) -> bool:
     else:
         if "[DONE]" in events:
             return True
-        if any("message" in choice and "delta" not in choice for event in values[:1] for choice in event.get("choices") or ()):
+        if any(
+            "message" in choice and "delta" not in choice
+            for event in values[:1]
+            for choice in event.get("choices") or ()
+        ):
             return True
         key, reason = "choices", "finish_reason"
     finished: dict[int, bool] = {}

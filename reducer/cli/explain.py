@@ -1,4 +1,4 @@
-"""``reducer explain``: one stream, event by event: what came, what it changed, who had the last word, what was wrong."""
+"""``reducer explain``: one stream event by event: what came, what it changed, who had the last word, what was wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 _SHORT = 60  # characters of a value in a line for people
 _LINE = 100  # bytes of context beside a problem
-_MARKS = {"append": "+=", "set": "=", "new": "=", "insert": "= (inserted)", "removed": "gone"}
+_MARKS = {"append": "+=", "new": "=", "insert": "= (new)", "set": "=", "replace": "= (replaced)", "removed": "gone"}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
                         help=f"the capture format: {', '.join(captures.FORMATS)}")  # fmt: skip
     parser.add_argument("--dialect", default="auto", choices=("auto", *DIALECTS), metavar="NAME",
                         help=f"the wire language: auto, {', '.join(DIALECTS)}")  # fmt: skip
-    parser.add_argument("--repair", dest="repairs", action="append", default=[], choices=sorted(REPAIRS), metavar="NAME",
+    parser.add_argument("--repair", dest="repairs", action="append", default=[], choices=sorted(REPAIRS),
+                        metavar="NAME",
                         help=f"allow a guess: {', '.join(sorted(REPAIRS))}; may be repeated")  # fmt: skip
     parser.add_argument("--text-key", dest="text_keys", action="append", default=[], metavar="NAME",
                         help="join the strings of this undeclared delta key; may be repeated")  # fmt: skip
@@ -116,13 +117,14 @@ def _escape(char: str) -> str:
 
 
 def short(value: Any, most: int = _SHORT) -> str:
-    """Write a value in short, as JSON does."""
+    """Write a value in short, as JSON does; bytes as they are, as far as they can be shown."""
     if type(value) is str:
         cut = value if len(value) <= most else value[: most - 20] + "…" + value[-19:]
         return '"' + printable(cut.replace("\\", "\\\\").replace('"', '\\"')) + '"'
     if type(value) is bytes:
-        return short(value.decode("utf-8", "backslashreplace"), most)
-    written = printable(_ENCODER.encode(_plain(value)).decode())
+        written = printable(value.decode("utf-8", "backslashreplace"))
+    else:
+        written = printable(_ENCODER.encode(_plain(value)).decode())
     return written if len(written) <= most else written[: most - 1] + "…"
 
 
@@ -134,7 +136,8 @@ def as_text(source: str, told: Explanation) -> str:
 def _lines(source: str, told: Explanation) -> Iterator[str]:
     count = len(told.responses)
     several = count > 1
-    yield f"{printable(source)}: {_many(len(told.data), 'byte')}, {_many(len(told.events), 'event')}, {_many(count, 'response')}"
+    counts = _many(len(told.data), "byte"), _many(len(told.events), "event"), _many(count, "response")
+    yield f"{printable(source)}: {', '.join(counts)}"
     yield ""
     for event in told.events:
         yield from _event_lines(event, several)
@@ -197,7 +200,7 @@ def _problem_lines(problem: Problem, data: bytes) -> Iterator[str]:
     yield f"    problem {problem.code}{place}: seen {short(problem.seen, 200)}, chosen {short(problem.chosen, 200)}"
     line = context(problem, data)
     if line is not None:
-        yield f"        {short(line, 2 * _LINE)}"
+        yield f"        | {short(line, 4 * _LINE)}"
 
 
 def context(problem: Problem, data: bytes) -> bytes | None:
