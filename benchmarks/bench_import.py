@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -31,7 +32,9 @@ def measure(method: Method) -> dict[str, Any]:
 
 def _timed(module: str, code: str) -> int:
     command = [sys.executable, "-X", "importtime", "-c", code]
-    stderr = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stderr
+    # As installed: compiled once, then read.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    stderr = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=True).stderr
     return next(int(us) for us, name in _LINE.findall(stderr) if name == module)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from math import isfinite
 from typing import Any
 
@@ -57,7 +56,9 @@ def too_deep(payload: bytes, max_depth: int) -> bool:
 
 
 def _forgiving(payload: bytes, report: Report) -> Any:
-    import json  # only here: it costs a tenth of the import time
+    # Only here: they cost a fifth of the import time.
+    import json
+    from decimal import Decimal
 
     noted: dict[str, Any] = {}
     try:
@@ -76,7 +77,7 @@ def _forgiving(payload: bytes, report: Report) -> Any:
         noted["not_finite"] = (digits, None)
         return None
 
-    def integer(digits: str) -> int | Decimal:
+    def integer(digits: str) -> Any:
         return int(digits) if len(digits) <= _DIGITS else Decimal(digits)
 
     try:

@@ -19,8 +19,8 @@ reported as ``internal_error``.
 
 from __future__ import annotations
 
-import logging
 import re
+import sys
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, Generic, Literal, TypeVar, overload
@@ -62,9 +62,6 @@ if TYPE_CHECKING:
 
 
 BodyT = TypeVar("BodyT")
-
-logger = logging.getLogger("reducer")
-logger.addHandler(logging.NullHandler())
 
 REPAIRS = frozenset(
     {"cumulative", "choice_counter", "duplicate_chunks", "split_names", "usage_fields", "double_prefix"}
@@ -322,8 +319,7 @@ class Reducer(Generic[BodyT]):
                 count = len(self._results)
                 first = _with_problem(first, Problem("several_responses", None, None, count, "the first"))
             self._closed = first
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("closed: %s %s, %d problem(s)", first.dialect, first.status, len(first.problems))
+            _log("debug", "closed: %s %s, %d problem(s)", first.dialect, first.status, len(first.problems))
         if self._strict and not self._raised and self._closed.problems:
             self._raised = True
             raise ProblemError(self._closed.problems[0])
@@ -872,7 +868,7 @@ class Reducer(Generic[BodyT]):
             self._stream.limited = True
             self._report(f"limit_{error.name}", error.seen, "not retained: the event as a whole")
             return
-        logger.error("internal error at event %d: %s", self._number, type(error).__name__)
+        _log("error", "internal error at event %d: %s", self._number, type(error).__name__)
         self._report("internal_error", {"error": repr(error), "payload": payload[:_SHOWN]}, "the event is left out")
 
     # -- problems --------------------------------------------------------------------------------
@@ -931,7 +927,7 @@ class Reducer(Generic[BodyT]):
             try:
                 body = dialect.build(state, report)
             except Exception as failure:  # the same promise as for handlers
-                logger.error("internal error in the body: %s", type(failure).__name__)
+                _log("error", "internal error in the body: %s", type(failure).__name__)
                 report("internal_error", {"error": repr(failure)}, "no body")
             if body is not None:
                 if not final:
@@ -970,6 +966,16 @@ class Reducer(Generic[BodyT]):
             problems=tuple(problems),
             timing=self._timing(),
         )
+
+
+def _log(level: str, message: str, *facts: object) -> None:
+    """Log to ``reducer``, never content. Who has not imported logging does not listen, and need not pay for it."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logger = logging.getLogger("reducer")
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())  # silent, unless the host says otherwise
+        getattr(logger, level)(message, *facts)
 
 
 def _unwrapped(payload: bytes) -> bytes | None:

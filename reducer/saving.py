@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import zlib
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -61,7 +60,7 @@ class _Writer:
             return {_TAG: [kind.__name__, [self.write(entry) for entry in value]]}
         if kind is bytearray:
             return {_TAG: ["bytearray", bytes(value)]}
-        if kind is Decimal:
+        if kind.__name__ == "Decimal":
             return {_TAG: ["decimal", str(value)]}
         if value is msgspec.UNSET:
             return {_TAG: ["unset", None]}
@@ -123,7 +122,7 @@ _PLAIN: dict[str, Any] = {
     "frozenset": frozenset,
     "tuple": tuple,
     "bytearray": bytearray,
-    "decimal": Decimal,
+    "decimal": lambda value: importlib.import_module("decimal").Decimal(value),
     "unset": lambda _: msgspec.UNSET,
 }
 
