@@ -16,7 +16,7 @@ import msgspec
 
 Report = Callable[[str, Any, Any], None]
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _decode = msgspec.json.decode
 _DIGITS = 4300  # CPython's own limit on converting a decimal string to an int

@@ -42,7 +42,7 @@ DONE = b"[DONE]"
 _BOM = b"\xef\xbb\xbf"
 # WHATWG 9.2.5: a line ends at CRLF, LF or CR, and nowhere else.
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_STRING_BODY = re.compile(rb'(?:[^"\\\n\r]|\\[^\n\r])*+')
+_STRING_BODY = re.compile(rb'[^"\\\n\r]*+(?:\\[^\n\r][^"\\\n\r]*+)*+')
 _BRACKET = re.compile(rb'["{}\[\]]')
 _BLANKS = re.compile(rb"[ \t,]*")
 _BETWEEN = re.compile(rb"[ \t\r\n,]*")
