@@ -186,6 +186,7 @@ class Reducer(Generic[BodyT]):
         self._lanes = lanes and not strict and clock is None and not self._options.repairs
         self._lanes = self._lanes and limits.max_event_bytes >= 1 << 16  # a run is not looked at for its largest event
         self._lane: Template | None = None  # what the next event is expected to be
+        self._live: Template | None = None  # the same, where the next byte fed begins an event
         self._held: list[bytes] = []  # live reads that fit it, not yet proven
         self._known: list[Template] = []
         self._learn_in = 1  # events until the next attempt to learn a template
@@ -207,7 +208,7 @@ class Reducer(Generic[BodyT]):
 
         Raises `ClosedError` after `close`, `UsageError` for anything but bytes, and `ProblemError` under ``strict``.
         """
-        lane = self._lane
+        lane = self._live
         if lane is not None and type(data) is bytes:
             # The steady state of a live stream: one event a read, the same as before but for its text.
             if data.startswith(lane.head) and data.endswith(lane.tail) and len(data) < lane.longest:
@@ -250,7 +251,7 @@ class Reducer(Generic[BodyT]):
         if self._closed is not None:
             raise ClosedError("feed_event after close: a Reducer takes one stream")
         self._settle()
-        self._lane = None
+        self._lane = self._live = None
         data = _payload_bytes(payload)
         now = at if at is not None or self._clock is None else self._clock()
         self._eaten += len(data)
@@ -292,7 +293,7 @@ class Reducer(Generic[BodyT]):
         """
         if self._closed is None:
             self._settle()
-            self._lane = None
+            self._lane = self._live = None
             frames = self._framer.flush()
             if self._framer.notes:
                 self._take_noted(frames)
@@ -455,6 +456,8 @@ class Reducer(Generic[BodyT]):
     def _feed_lanes(self, data: bytes) -> None:
         """Go through the bytes by runs of proven events, and what is between them event by event."""
         self._settle()
+        if self._lane is not None:
+            data = self._framer.untail() + data
         at = 0
         end = len(data)
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
@@ -467,6 +470,8 @@ class Reducer(Generic[BodyT]):
                 if at > begin:
                     stretch = _STRETCH
                     continue
+            if lane is not None and self._framer.ready and data.find(b"\n\n", at) < 0 and b"\r" not in data[at:]:
+                break  # the beginning of an event: what comes next may make it one of the lane
             self._lane = None
             if self._learn_in <= 1 and self._framer.ready:
                 stop = self._event_end(data, at)
@@ -481,8 +486,11 @@ class Reducer(Generic[BodyT]):
                 self._learn_in -= self._number - before
             at = stop
         if at < end:
-            self._lane = None
+            before = self._number
             self._feed_plain(data[at:] if at else data)
+            if self._number != before:
+                self._lane = None
+        self._live = self._lane if self._framer.ready else None
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
@@ -595,7 +603,7 @@ class Reducer(Generic[BodyT]):
     def _prove(self) -> None:
         held = self._held
         self._held = []
-        lane: Template = self._lane  # type: ignore[assignment]
+        lane: Template = self._live  # type: ignore[assignment]
         begin, end = len(lane.head), -len(lane.tail)
         size = sum(map(len, held))
         holes = [data[begin:end] for data in held]
@@ -607,7 +615,7 @@ class Reducer(Generic[BodyT]):
                 self._add(lane, columns, len(held), size)
                 self._last = lane.payload(held[-1])
                 return
-        self._lane = None
+        self._lane = self._live = None
         for data in held:
             self._feed_plain(data)
 

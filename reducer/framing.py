@@ -295,6 +295,15 @@ class Framer(Saved):
         """The number of bytes that have been cut into frames."""
         return self._at
 
+    def untail(self) -> bytes:
+        """Give back the beginning of an event, where nothing but its bytes has been taken."""
+        tail = b""
+        if self._in_line and not (self._data or self._name or self._oversize or self._skip_line):
+            tail = bytes(self._tail)
+            self._tail = bytearray()
+            self._in_line = False
+        return tail
+
     def skip(self, frames: int, size: int) -> None:
         """Count frames that a fast lane has cut, as plain as `_whole_events` cuts them."""
         self.taken += frames
