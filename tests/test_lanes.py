@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import reducer
 from reducer.dialects import DIALECTS
+from reducer.lanes import Template
 from tests.generator import streams
 from tests.helpers import load_sample, sample_names
 from tests.mutations import blind, mutant, seeds
@@ -393,6 +394,25 @@ def irregular(name: str, run: Run) -> bytes:
 
 
 @pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("reads", READS)
+def test_lanes_are_used(name: str, reads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most events of every run are proven, however they are read: or all that is said here would say nothing."""
+    proven = []
+    columns = Template.columns
+
+    def counted(template: Template, holes: list[bytes]) -> Any:
+        found = columns(template, holes)
+        proven.append(0 if found is None else len(holes))
+        return found
+
+    monkeypatch.setattr(Template, "columns", counted)
+    run = Run(name)
+    played(reads([*run.opening, *(run.next(b"word") for _ in range(300))]), lanes=True)
+
+    assert sum(proven) > 100
+
+
+@pytest.mark.parametrize("name", RUNS)
 def test_broken_at_every_place(name: str) -> None:
     """Three hundred events, broken at every place by an irregular one, each place by another."""
     for place in range(300):
@@ -545,6 +565,24 @@ def test_saved_after_events_behind_a_run() -> None:
     ]
 
     same([*run_of("responses-text", 18, b"a"), *behind, SAVE, *behind])
+
+
+def test_saved_behind_what_is_no_event() -> None:
+    """A heartbeat, or the end marker, in one read with the last event does not hide it from a replay."""
+    events = run_of("responses-text", 12, b"a")
+    for kind in (b'data: {"type":"ping"}\n\n', b"data: [DONE]\n\n", OTHER_EVENTS["anthropic"]):
+        whole_read = [b"".join([*events, kind]), SAVE, *events, SNAPSHOT]
+        apart = [*events, kind, SAVE, *events, SNAPSHOT]
+
+        assert played(whole_read, lanes=False)[-1] == played(apart, lanes=False)[-1], kind
+
+
+def test_what_comes_before_a_replay_keeps_its_number() -> None:
+    """The events of a replay are counted where they come, in one read as in several."""
+    events = run_of("responses-text", 4, b"a")
+    again = [b"data: [7]\n\n", *events]
+
+    assert played([*events, SAVE, b"".join(again)], lanes=False) == played([*events, SAVE, *again], lanes=False)
 
 
 def test_saved_inside_an_event_behind_a_run() -> None:
