@@ -36,6 +36,8 @@ class Stream(NamedTuple):
 # -- what a message says -------------------------------------------------------------------------
 
 ODD = (
+    "aaaaaaaaa",
+    "hahaha",
     '"},"logprobs":null,"finish_reason":null}]}', '"},"logprobs":null', "\n\ndata: ", 'data: {"choices":[]}\n\n', "data: [DONE]\n\n",
     "event: error\n", '"', '""', "\\", "\\\\", '\\"', "\\n", "\\u00e9", "\\ud83d", "\n", "\r\n", "\r", "\t", "\x00", "\x01", "\x07", "\x1f", "\x7f",
     "\u0085", "\u2028", "\u2029", "\ufeff", "\ufffd", "é", "e\u0301", "日本", "😀", "👩‍👩‍👧", "\U0010ffff", "{", "}", "[", "]", "{}", ":", ",", "null",
@@ -85,11 +87,19 @@ def uniquely(strategy: Any, count: int) -> Any:
     return st.lists(strategy, min_size=count, max_size=count, unique=True)
 
 
+class Server(Random):
+    """Decides what a message leaves open. ``halves``: texts are cut between UTF-16 units, as servers in JavaScript do."""
+
+    halves = False
+
+
 # -- pieces and order ----------------------------------------------------------------------------
 
 
-def cut(text: str, rng: Random, least: int = 0) -> list[str]:
+def cut(text: str, rng: Server, least: int = 0) -> list[str]:
     """Cut a text at random places, some pieces empty; none of 16 characters and more begins with what came before."""
+    if rng.halves:
+        text = "".join(char if char < "\U00010000" else _pair(char) for char in text)
     if not text:
         return [""] * max(least, rng.choice((0, 0, 1)))
     longest = rng.choice((1, 2, 4, 15, 60, len(text)))
@@ -107,7 +117,13 @@ def cut(text: str, rng: Random, least: int = 0) -> list[str]:
     return pieces
 
 
-def dealt(entries: list[Any], count: int, rng: Random) -> list[list[Any]]:
+def _pair(char: str) -> str:
+    """A character beyond the first 65,536 as the two halves that JSON's escapes write."""
+    units = char.encode("utf-16-be")
+    return chr(int.from_bytes(units[:2])) + chr(int.from_bytes(units[2:]))
+
+
+def dealt(entries: list[Any], count: int, rng: Server) -> list[list[Any]]:
     """Deal entries in order to so many hands."""
     places = sorted(rng.randint(0, len(entries)) for _ in range(count - 1))
     return (
@@ -115,7 +131,7 @@ def dealt(entries: list[Any], count: int, rng: Random) -> list[list[Any]]:
     )
 
 
-def merged(lanes: Iterable[Iterable[Any]], rng: Random) -> list[Any]:
+def merged(lanes: Iterable[Iterable[Any]], rng: Server) -> list[Any]:
     """Merge sequences at random, each in its own order."""
     queues = [list(lane) for lane in lanes]
     result = []
@@ -130,14 +146,14 @@ def merged(lanes: Iterable[Iterable[Any]], rng: Random) -> list[Any]:
     return result
 
 
-def shuffled(obj: dict[str, Any], rng: Random) -> dict[str, Any]:
+def shuffled(obj: dict[str, Any], rng: Server) -> dict[str, Any]:
     """The same keys in another order."""
     keys = list(obj)
     rng.shuffle(keys)
     return {key: obj[key] for key in keys}
 
 
-def scattered(obj: dict[str, Any], count: int, rng: Random) -> list[dict[str, Any]]:
+def scattered(obj: dict[str, Any], count: int, rng: Server) -> list[dict[str, Any]]:
     """Say each key in one of so many places, or in all."""
     places: list[dict[str, Any]] = [{} for _ in range(count)]
     for key, value in obj.items():
@@ -219,7 +235,7 @@ def chat_bodies(draw: Any) -> dict[str, Any]:
     return body | draw(unknown)
 
 
-def chat_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
+def chat_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
     """Chunks: each choice's deltas in order, the choices interleaved; usage, ``[DONE]`` and padding as servers vary."""
     repeats_role = rng.random() < 0.15
     chunks: list[dict[str, Any]] = []
@@ -279,7 +295,7 @@ def chat_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
     return ([*events, DONE] if rng.random() < 0.8 else events), repeats_role
 
 
-def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Random) -> list[dict[str, Any]]:
+def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Server) -> list[dict[str, Any]]:
     """One choice's part of the chunks: role, deltas, finish reason."""
     message = choice["message"]
     opening: dict[str, Any] = {"role": message["role"]}
@@ -345,7 +361,7 @@ def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Random) -> lis
     return wires
 
 
-def call_entries(index: int, call: dict[str, Any], rng: Random) -> list[dict[str, Any]]:
+def call_entries(index: int, call: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
     """The entries of one call: the first has id, type and name; the others its arguments."""
     kind = call["type"]
     field = "arguments" if kind == "function" else "input"
@@ -363,7 +379,7 @@ def call_entries(index: int, call: dict[str, Any], rng: Random) -> list[dict[str
     return entries
 
 
-def folded(deltas: list[dict[str, Any]], rng: Random) -> list[dict[str, Any]]:
+def folded(deltas: list[dict[str, Any]], rng: Server) -> list[dict[str, Any]]:
     """Put some neighbours into one delta: texts of different keys, entries of different calls."""
     result: list[dict[str, Any]] = []
     often = rng.choice((0.0, 0.3, 0.9))
@@ -382,7 +398,7 @@ def folded(deltas: list[dict[str, Any]], rng: Random) -> list[dict[str, Any]]:
     return result
 
 
-def add_logprobs(wires: list[dict[str, Any]], logprobs: dict[str, Any] | None, rng: Random) -> None:
+def add_logprobs(wires: list[dict[str, Any]], logprobs: dict[str, Any] | None, rng: Server) -> None:
     """Deal the entries of every list to the events; one of them has none at all, as it has no token."""
     if logprobs is None:
         for wire in wires:
@@ -437,7 +453,7 @@ def completions_bodies(draw: Any) -> dict[str, Any]:
     return body | draw(unknown)
 
 
-def completions_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
+def completions_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
     """Chunks: each choice's texts in order, the choices interleaved."""
     common = {
         key: value for key, value in body.items() if key in ("id", "object", "created", "model", "system_fingerprint")
@@ -489,7 +505,7 @@ def message_items(draw: Any, ident: str) -> dict[str, Any]:
         if draw(st.integers(0, 3)) == 3:
             parts.append({"type": "refusal", "refusal": draw(texts(1))})
         else:
-            found = draw(st.lists(annotations, max_size=2, unique_by=repr))
+            found = draw(st.lists(annotations, max_size=2, unique_by=lambda found: json.dumps(found, sort_keys=True)))
             parts.append(
                 {
                     "type": "output_text",
@@ -553,7 +569,7 @@ def responses_bodies(draw: Any) -> dict[str, Any]:
     return body | draw(unknown)
 
 
-def responses_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
+def responses_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
     """Created, the items' events interleaved, and a terminal event that has the whole, or only the envelope."""
     envelope = {key: value for key, value in body.items() if key != "output"}
     begun = {**envelope, "status": "in_progress", "usage": None, "incomplete_details": None, "output": []}
@@ -563,10 +579,12 @@ def responses_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bo
     if rng.random() < 0.7:
         events.append({"type": "response.in_progress", "response": begun})
     # One item after the other, as servers do, or all at once.
-    lanes = [item_events(index, item, done, rng) for index, item in enumerate(body["output"])]
+    # Later stages may leave out the log probabilities that came with the deltas; those stay.
+    said = [without_logprobs(item) for item in body["output"]] if rng.random() < 0.3 else body["output"]
+    lanes = [item_events(index, item, said[index], done, rng) for index, item in enumerate(body["output"])]
     events += merged(lanes, rng) if rng.random() < 0.5 else [event for lane in lanes for event in lane]
     terminal = (
-        {**envelope, "output": body["output"]}
+        {**envelope, "output": said}
         if full
         else rng.choice(({**envelope, "output": []}, {**envelope, "output": None}, envelope))
     )
@@ -601,8 +619,15 @@ PART_TEXTS = {
 }
 
 
-def item_events(index: int, item: dict[str, Any], done: str, rng: Random) -> list[dict[str, Any]]:
-    """Everything that is said of one item."""
+def without_logprobs(item: dict[str, Any]) -> dict[str, Any]:
+    content = item.get("content")
+    if not content:
+        return item
+    return {**item, "content": [{**part, "logprobs": []} if "logprobs" in part else part for part in content]}
+
+
+def item_events(index: int, item: dict[str, Any], said: dict[str, Any], done: str, rng: Server) -> list[dict[str, Any]]:
+    """Everything that is said of one item: what its events add up to, and what the done events say."""
     place = {"item_id": item["id"], "output_index": index}
 
     def says_done() -> bool:
@@ -632,18 +657,24 @@ def item_events(index: int, item: dict[str, Any], done: str, rng: Random) -> lis
             for status in ("in_progress", "searching", "completed")
         ]
     lanes = [
-        part_events(key, number, part, place, says_done, rng)
+        part_events(key, number, part, said[key][number], place, says_done, rng)
         for key in ("content", "summary")
         for number, part in enumerate(item.get(key) or ())
     ]
     events += merged(lanes, rng) if rng.random() < 0.3 else [event for lane in lanes for event in lane]
     if says_done():
-        events.append({"type": "response.output_item.done", "output_index": index, "item": item})
+        events.append({"type": "response.output_item.done", "output_index": index, "item": said})
     return events
 
 
 def part_events(
-    key: str, number: int, part: dict[str, Any], place: dict[str, Any], says_done: Callable[[], bool], rng: Random
+    key: str,
+    number: int,
+    part: dict[str, Any],
+    said: dict[str, Any],
+    place: dict[str, Any],
+    says_done: Callable[[], bool],
+    rng: Server,
 ) -> list[dict[str, Any]]:
     """Everything that is said of one part of an item's content or summary."""
     field, family = PART_TEXTS[part["type"]]
@@ -663,13 +694,13 @@ def part_events(
     if says_done():
         events.append({"type": f"{family}.done", **place, field: part[field]})
         if "logprobs" in part and rng.random() < 0.5:
-            events[-1]["logprobs"] = part["logprobs"]
+            events[-1]["logprobs"] = said["logprobs"]
     for at, annotation in enumerate(part.get("annotations", ())):
         events.append(
             {"type": "response.output_text.annotation.added", **place, "annotation_index": at, "annotation": annotation}
         )
     if says_done():
-        events.append({"type": f"{family_of_part}.done", **place, "part": part})
+        events.append({"type": f"{family_of_part}.done", **place, "part": said})
     return events
 
 
@@ -703,11 +734,11 @@ def anthropic_bodies(draw: Any) -> dict[str, Any]:
     return {
         "id": draw(idents), "type": "message", "role": "assistant", "model": draw(idents), "content": draw(st.lists(blocks(), max_size=4)),
         "stop_reason": draw(st.sampled_from(["end_turn", "max_tokens", "tool_use", "refusal"])), "stop_sequence": draw(maybe(short_texts)),
-        "usage": {"input_tokens": draw(numbers), "cache_read_input_tokens": draw(numbers), "output_tokens": draw(numbers), "service_tier": "standard"},
+        "usage": {"input_tokens": draw(numbers), "cache_read_input_tokens": draw(numbers), "output_tokens": draw(numbers), "service_tier": "standard"} | draw(st.sampled_from([{}, {"server_tool_use": {"web_search_requests": 3}}])),
     } | draw(unknown)  # fmt: skip
 
 
-def anthropic_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
+def anthropic_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
     """The message's start, its blocks one by one or interleaved, and its end."""
     start = {
         **body,
@@ -720,7 +751,17 @@ def anthropic_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bo
     events: list[dict[str, Any]] = [{"type": "message_start", "message": start}]
     events += merged(lanes, rng) if rng.random() < 0.3 else [event for lane in lanes for event in lane]
     delta = {"stop_reason": body["stop_reason"], "stop_sequence": body["stop_sequence"]}
-    events.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": body["usage"]["output_tokens"]}})
+    final = {"output_tokens": body["usage"]["output_tokens"]}
+    if "server_tool_use" in body["usage"]:
+        # Its counts come at the end, in an event of their own or in the last.
+        del start["usage"]["server_tool_use"]
+        tools = {"server_tool_use": body["usage"]["server_tool_use"]}
+        if rng.random() < 0.5:
+            usage = {**tools, "output_tokens": 2}
+            events.append({"type": "message_delta", "delta": {"stop_reason": None}, "usage": usage})
+        else:
+            final |= tools
+    events.append({"type": "message_delta", "delta": delta, "usage": final})
     events.append({"type": "message_stop"})
     for _ in range(rng.choice((0, 0, 1, 3))):
         events.insert(rng.randint(1, len(events)), {"type": "ping"})
@@ -728,7 +769,7 @@ def anthropic_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bo
     return [(event["type"] if named else None, event) for event in events], False
 
 
-def block_events(index: int, block: dict[str, Any], rng: Random) -> list[dict[str, Any]]:
+def block_events(index: int, block: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
     """Start, deltas and stop of one block."""
     start = dict(block)
     deltas: list[dict[str, Any]] = []
@@ -811,7 +852,11 @@ def gemini_bodies(draw: Any) -> dict[str, Any]:
             candidate["safetyRatings"] = [{"category": "HARM", "probability": "NEGLIGIBLE"}]
         if draw(st.integers(0, 3)) == 3:
             candidate["citationMetadata"] = {
-                "citationSources": draw(st.lists(annotations, min_size=1, max_size=3, unique_by=repr))
+                "citationSources": draw(
+                    st.lists(
+                        annotations, min_size=1, max_size=3, unique_by=lambda found: json.dumps(found, sort_keys=True)
+                    )
+                )
             }
         if draw(st.integers(0, 3)) == 3:
             candidate["logprobsResult"] = {"chosenCandidates": draw(st.lists(logprob, min_size=1, max_size=4))}
@@ -823,7 +868,7 @@ def gemini_bodies(draw: Any) -> dict[str, Any]:
     return body | {"modelVersion": draw(idents), "responseId": draw(idents)} | draw(unknown)
 
 
-def gemini_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]:
+def gemini_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
     """Chunks in the shape of the body, each with what is new; usage counts up."""
     common = {key: body[key] for key in ("modelVersion", "responseId")}
     candidates = merged([candidate_pieces(candidate, rng) for candidate in body["candidates"]], rng)
@@ -845,7 +890,7 @@ def gemini_events(body: dict[str, Any], rng: Random) -> tuple[list[Event], bool]
     return [(None, chunk) for chunk in chunks], True
 
 
-def candidate_pieces(candidate: dict[str, Any], rng: Random) -> list[dict[str, Any]]:
+def candidate_pieces(candidate: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
     """One candidate's part of the chunks."""
     place = {"index": candidate["index"]} if "index" in candidate else {}
     pieces: list[dict[str, Any]] = []
@@ -877,7 +922,7 @@ def candidate_pieces(candidate: dict[str, Any], rng: Random) -> list[dict[str, A
     return wires
 
 
-def hands_of(pieces: list[dict[str, Any]], rng: Random) -> Iterator[list[dict[str, Any]]]:
+def hands_of(pieces: list[dict[str, Any]], rng: Server) -> Iterator[list[dict[str, Any]]]:
     """A part a chunk, as most are, or several."""
     several = rng.choice((1, 1, 3))
     at = 0
@@ -887,7 +932,7 @@ def hands_of(pieces: list[dict[str, Any]], rng: Random) -> Iterator[list[dict[st
         at += size
 
 
-def part_pieces(part: dict[str, Any], before: dict[str, Any] | None, rng: Random) -> list[dict[str, Any]]:
+def part_pieces(part: dict[str, Any], before: dict[str, Any] | None, rng: Server) -> list[dict[str, Any]]:
     """A part as it comes: a text in pieces, its signature behind it, a call in pieces; others whole."""
     if "text" in part:
         rest = {key: value for key, value in part.items() if key not in ("text", "thoughtSignature")}
@@ -911,7 +956,7 @@ def part_pieces(part: dict[str, Any], before: dict[str, Any] | None, rng: Random
     return [*pieces, {"functionCall": {}}]
 
 
-def argument_pieces(path: str, value: Any, rng: Random) -> list[dict[str, Any]]:
+def argument_pieces(path: str, value: Any, rng: Server) -> list[dict[str, Any]]:
     """One argument as ``partialArgs`` entries; a string in pieces (G3)."""
     if isinstance(value, str):
         return [{"jsonPath": path, "stringValue": piece, "willContinue": True} for piece in cut(value, rng) or [""]]
@@ -931,10 +976,11 @@ def encoded(payload: Any, style: tuple[str, str], ascii_only: bool) -> bytes:
 COMPACT, SPACED = (",", ":"), (", ", ": ")
 
 
-def framed(events: list[Event], dialect: str, rng: Random) -> list[bytes]:
+def framed(events: list[Event], dialect: str, rng: Server) -> list[bytes]:
     """Write the events: compact or spaced, escaped or not, as server-sent events, JSON lines or one array."""
     style = rng.choice((COMPACT, SPACED, (",", ": ")))
-    ascii_only = rng.choice((True, False, None))  # None: either, event by event
+    # None: either, event by event. Half a pair can only be written as an escape.
+    ascii_only = True if rng.halves else rng.choice((True, False, None))
     payloads = [
         encoded(payload, style, rng.random() < 0.5 if ascii_only is None else ascii_only) for _, payload in events
     ]
@@ -963,7 +1009,7 @@ def framed(events: list[Event], dialect: str, rng: Random) -> list[bytes]:
 
 # -- all of it -----------------------------------------------------------------------------------
 
-EVENTS: dict[str, Callable[[dict[str, Any], Random], tuple[list[Event], bool]]] = {
+EVENTS: dict[str, Callable[[dict[str, Any], Server], tuple[list[Event], bool]]] = {
     "openai.chat": chat_events,
     "openai.responses": responses_events,
     "openai.completions": completions_events,
@@ -981,7 +1027,8 @@ BODIES: dict[str, Callable[[], Any]] = {
 
 def stream_of(dialect: str, body: dict[str, Any], seed: int) -> Stream:
     """The stream of a message; the same seed gives the same stream."""
-    rng = Random(seed)
+    rng = Server(seed)
+    rng.halves = rng.random() < 0.2
     events, repeats_role = EVENTS[dialect](body, rng)
     return Stream(dialect, body, framed(events, dialect, rng), repeats_role)
 

@@ -14,7 +14,7 @@ import reducer
 from reducer.dialects import DIALECTS
 from reducer.engine import REPAIRS
 from tests.corpus import random_splits
-from tests.generator import BODIES, EVENTS, Stream, cut, streams
+from tests.generator import BODIES, EVENTS, Server, Stream, cut, streams
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ def test_strict_and_snapshots(name: str, data: Any, place: int) -> None:
 @given(text=st.text(), seed=st.integers(0, 10_000))
 def test_cut(text: str, seed: int) -> None:
     """The pieces of a text make the text, and none looks like the whole so far."""
-    pieces = cut(text, random.Random(seed))
+    pieces = cut(text, Server(seed))
 
     assert "".join(pieces) == text
     before = ""
