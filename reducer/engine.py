@@ -412,16 +412,6 @@ class Reducer(Generic[BodyT]):
         self._framer = Framer(self._limits.max_event_bytes)
         self._framer.taken = begun.taken
 
-    def _unseen(self, frames: list[Frame]) -> list[Frame]:
-        """Drop the events that were handled before `resume` (R21)."""
-        kept = []
-        for frame in frames:
-            if self._replayed_to is not None and self._is_replayed(frame[0]):
-                self._number += 1
-                continue
-            kept.append(frame)
-        return kept
-
     def _is_replayed(self, payload: bytes) -> bool:
         try:
             event = msgspec.json.decode(payload)
@@ -639,8 +629,17 @@ class Reducer(Generic[BodyT]):
 
     def _take(self, frames: list[Frame]) -> None:
         """Run frames, stopping to weigh what is retained where the limit could be reached."""
-        if self._replayed_to is not None:
-            frames = self._unseen(frames)
+        for place, frame in enumerate(frames):
+            if self._replayed_to is None:
+                self._take_new(frames[place:] if place else frames)
+                break
+            # After `resume`: what was handled before is dropped where it comes (R21).
+            if self._is_replayed(frame[0]):
+                self._number += 1
+            else:
+                self._take_new([frame])
+
+    def _take_new(self, frames: list[Frame]) -> None:
         if self._repeats is not None:
             frames = self._repeats.filter(frames)
         if not frames:
@@ -674,6 +673,7 @@ class Reducer(Generic[BodyT]):
         state = stream.state
         typed = stream.dialect.decode if stream.dialect is not None else None
         event: Any = None
+        seen: Any = None
         for payload, name, offset in frames:
             self._number += 1
             self._offset = offset
@@ -690,17 +690,20 @@ class Reducer(Generic[BodyT]):
                 if handler is not None:
                     try:
                         if handler(state, event) is not SPLIT:
+                            seen = event
                             continue
                     except Exception as error:
                         self._failed(error, payload)
                         continue
+            if seen is not None:
+                self._event, self._last = seen, None
+                seen = None
             self._cold(payload, name)
-            event = self._event
             stream = self._stream
             state = stream.state
             typed = stream.dialect.decode if stream.dialect is not None else None
-        self._event = event
-        self._last = None
+        if seen is not None:
+            self._event, self._last = seen, None
 
     def _may_be_deep(self, payload: bytes) -> bool:
         return payload.count(b"{") + payload.count(b"[") > self._limits.max_depth
@@ -823,6 +826,7 @@ class Reducer(Generic[BodyT]):
         if not state.begun and dialect.is_body(obj, bool(self._framer.bare)):
             state.whole = obj
         event = self._event = dialect.revive(obj, self._report)
+        self._last = None
         handler = state.row.get(event.type)
         if handler is None:
             self._unknown(str(event.type), obj)

@@ -17,6 +17,8 @@ are looked at together, and the changes are those of all of them (`Event.since`)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import msgspec
@@ -307,16 +309,6 @@ def _cost(body: Any) -> int:
     return 1 + len(body) // _LETTERS if type(body) is str else 1
 
 
-def _at(value: Any, path: Path) -> Any:
-    """The value at a path."""
-    for key in path:
-        there = key in value if type(value) is dict else type(value) is list and type(key) is int and key < len(value)
-        if not there:
-            return _MISSING
-        value = value[key]
-    return value
-
-
 # -- who had the last word -----------------------------------------------------------------------
 
 
@@ -338,6 +330,11 @@ class _Sources:
             elif change.op == "removed":
                 self._move(path, -1)
                 continue
+            if change.op == "replace" and type(change.value) in (dict, list):
+                self._places = None
+                inside = [known for known in self._sources if known[: len(path)] == path and known != path]
+                for known in inside:
+                    del self._sources[known]
             replaced = change.op == "replace" and type(change.value) is str and path[-1] not in _STATES
             if change.op == "append" or replaced or path in self._sources:
                 self._touch(path, event.number)
@@ -389,12 +386,9 @@ class _Sources:
         for key, inner in _said(value, ()):
             for path in self._places.get(key, ()):
                 source = self._sources[path]
-                if (
-                    source.last != event.number
-                    and event.number not in source.confirmed[-1:]
-                    and _at(body, path) == inner
-                ):
-                    source.confirmed.append(event.number)
+                if source.last != event.number and event.number not in source.confirmed[-1:]:
+                    if reduce(getitem, path, body) == inner:
+                        source.confirmed.append(event.number)
 
     def told(self) -> list[Source]:
         """All of them, in the order of the body."""

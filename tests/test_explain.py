@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import reducer
+from reducer import captures
 from reducer.cli import main
-from reducer.cli.explain import printable, short
+from reducer.cli.explain import as_json, as_text, printable, short
 from reducer.explain import Change, differences, explain, spelled
 from tests.helpers import SAMPLES, load_sample, sample_names
 from tests.mutations import mutant, seeds
@@ -102,8 +103,6 @@ def test_quirks_are_explained(case: Any) -> None:
 
 def test_mutants_are_explained() -> None:
     """Whatever came, it is explained, in text without a raw control character and in JSON, and the changes make the body."""
-    from reducer.cli.explain import as_json, as_text
-
     pool = seeds()
     for number in range(300):
         data = mutant(number, pool)
@@ -283,6 +282,32 @@ def test_no_stream_at_all(folder: Path, capsysbinary: Any) -> None:
             assert "response 0: empty, no known dialect" in text
 
 
+def test_a_large_event_is_told_in_short(folder: Path, capsysbinary: Any) -> None:
+    """Of an event with very many values the first are told."""
+    many = b'"model":"m","x":[' + b",".join(b"%d" % number for number in range(500)) + b"]"
+    (folder / "l.sse").write_bytes(CHAT.replace(b'"model":"m"', many))
+    status, text = text_of("l.sse", capsysbinary=capsysbinary)
+
+    assert status == 0
+    assert max(map(len, text.splitlines())) < 300
+
+
+def test_calls_in_another_order(folder: Path, capsysbinary: Any) -> None:
+    """Where a list is replaced as a whole, what was known of its inside is told anew."""
+    calls = [{"index": index, "id": f"t{index}", "function": {"name": "f", "arguments": "{"}} for index in (1, 0)]
+    more = [{"index": index, "function": {"arguments": "}"}} for index in (0, 1)]
+    chunks = [
+        {"id": "c", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+        for call in (*calls, *more, {"id": "t9", "function": {}})
+    ]
+    (folder / "t.sse").write_bytes(b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks))
+    _, record = told("t.sse", capsysbinary=capsysbinary)
+
+    assert [change["op"] for change in record["events"][1]["changes"]] == ["insert"]
+    assert record["events"][4]["changes"][0]["op"] == "replace"
+    assert [spelled(tuple(source["path"])) for source in record["responses"][0]["sources"]] == ["choices[0]"]
+
+
 def test_the_options_are_those_of_reduce(folder: Path, capsysbinary: Any) -> None:
     """Dialect, repairs and text keys count as they do there."""
     (folder / "c.sse").write_bytes(CHAT)
@@ -348,6 +373,50 @@ def test_a_process(folder: Path) -> None:
     assert b"\x1b" not in run.stdout
 
 
+def test_more_streams(folder: Path, capsysbinary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a capture with several streams one is explained: the first, or the one that is asked for."""
+
+    def streams(path: str, format: str) -> Any:
+        return iter(
+            [captures.Stream("x#0", iter([CHAT])), captures.Stream("x#1", iter([CHAT.replace(b"Hel", b"Hal")]))]
+        )
+
+    monkeypatch.setattr(captures, "streams", streams)
+    assert main(["explain", "x"]) == 0
+    out, err = capsysbinary.readouterr()
+    assert out.startswith(b"x#0: ")
+    assert err == b"reducer: x: there are more streams; --stream 1 is the next\n"
+
+    assert main(["explain", "x", "--stream", "1"]) == 0
+    out, err = capsysbinary.readouterr()
+    assert b'+= "Hal"' in out
+    assert err == b""
+
+
+def process(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start the command as a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", "reducer", "explain", *arguments]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, **options)
+
+
+def test_output_that_cannot_be_written(folder: Path) -> None:
+    """A full disk and a closed output are I/O errors, said in one line; a reader that has enough is none."""
+    (folder / "c.sse").write_bytes(CHAT * 2000)
+    with open("/dev/full", "wb") as full, process("c.sse", stdout=full) as run:
+        assert run.communicate(timeout=60)[1] == b"reducer: standard output: No space left on device\n"
+        assert run.returncode == 2
+    with process("c.sse", preexec_fn=lambda: os.close(1)) as run:
+        assert run.communicate(timeout=60)[1] == b"reducer: standard output: is closed\n"
+        assert run.returncode == 2
+    with process("c.sse", stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.read(10)
+        run.stdout.close()
+        assert (run.stderr.read(), run.wait(60)) == (b"", 141)
+
+
 # -- its parts -----------------------------------------------------------------------------------
 
 
@@ -381,6 +450,7 @@ TABLE = [
     ("by index", [{"index": 1, "t": "a"}], [{"index": 0}, {"index": 1, "t": "ab"}], [("insert", (0,), {"index": 0}), ("append", (1, "t"), "b")]),
     ("by id", [{"id": "x"}, {"id": "y"}], [{"id": "y", "k": 1}], [("removed", (0,), None), ("new", (0, "k"), 1)]),
     ("another order", [{"id": "x"}, {"id": "y"}], [{"id": "y"}, {"id": "x"}], [("replace", (), [{"id": "y"}, {"id": "x"}])]),
+    ("names twice", [{"index": 0}, {"index": 0}], [{"index": 0}, {"index": 1}], [("replace", (1, "index"), 1)]),
     ("no names", [{"id": "x"}, 1], [{"id": "z"}, 1], [("replace", (0, "id"), "z")]),
 ]  # fmt: skip
 
@@ -407,6 +477,7 @@ def test_a_long_stream_is_explained_in_linear_time() -> None:
     }
 
     assert together
+    assert f"    with all from #{together[0].since} on:\n" in as_text("long", explanation)
     assert all(event.since <= event.number for event in together)
     assert len([event for event in explanation.events if event.changes]) < 750
     assert replayed(record, 0) == reducer.reduce(data).to_dict()
