@@ -330,7 +330,7 @@ class _Sources:
             elif change.op == "removed":
                 self._move(path, -1)
                 continue
-            if change.op == "replace" and type(change.value) in (dict, list):
+            if change.op == "replace":
                 self._places = None
                 inside = [known for known in self._sources if known[: len(path)] == path and known != path]
                 for known in inside:

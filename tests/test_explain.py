@@ -324,6 +324,19 @@ def test_the_options_are_those_of_reduce(folder: Path, capsysbinary: Any) -> Non
     assert replayed(record, 0)["choices"][0]["message"]["think"] == "ab"
 
 
+@pytest.mark.parametrize("name", ["seed/chat-text.sse", "openai_responses/text.sse"])
+def test_fields_are_these(name: str, capsysbinary: Any) -> None:
+    """What programs read has these keys."""
+    _, record = told(SAMPLES / name, capsysbinary=capsysbinary)
+    event, response = record["events"][-2], record["responses"][0]
+
+    assert list(record) == ["source", "size", "events", "responses"]
+    assert list(event) == ["number", "offset", "size", "name", "kind", "response", "carried", "since", "changes"]
+    assert list(record["events"][0]["changes"][0]) == ["op", "path", "value"]
+    assert list(response) == ["dialect", "status", "error", "at_end", "sources", "problems"]
+    assert list(response["sources"][0]) == ["path", "first", "last", "events", "confirmed"]
+
+
 def test_what_cannot_be_read(folder: Path, capsysbinary: Any) -> None:
     """A file that is not there, a stream that is not in it, an option that is none: status 2 and one line."""
     assert main(["explain", "nowhere\x1b.sse"]) == 2

@@ -20,6 +20,7 @@ _UNREADABLE = (OSError, ContentError, MissingExtraError)
 # Integers of thousands of digits are carried as decimals; they are written as the numbers they are.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
+_WRITE = 1 << 16  # a pipe's own capacity on Linux
 _SHORT = 60  # characters of a value in a line for people
 _LINE = 100  # bytes of context beside a problem
 _MARKS = {"append": "+=", "new": "=", "insert": "= (new)", "set": "=", "replace": "= (replaced)", "removed": "gone"}
@@ -67,7 +68,9 @@ def run(argv: list[str]) -> int:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "is closed")
         written = as_json(stream.source, told) if options.json else as_text(stream.source, told).encode()
-        sys.stdout.buffer.write(written)
+        # In pieces, so that a reader that has enough is noticed.
+        for at in range(0, len(written), _WRITE):
+            sys.stdout.buffer.write(written[at : at + _WRITE])
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
