@@ -247,7 +247,7 @@ class Framer(Saved):
 
     def _one_event(self, data: bytes) -> Frame | None:
         """Return the one event of these bytes, if they are one of the plain kind."""
-        if b"\r" in data or len(data) > self._max or self._skip_line or self._oversize:
+        if b"\r" in data or len(data) > self._max or self._skip_line or self._oversize or self._dead:
             return None
         if data.startswith(b"data: "):
             return (data[6:-2], None, self._at) if data.count(b"\n") == 2 else None
@@ -422,8 +422,8 @@ class Framer(Saved):
         """Take one line, or open the value that begins here; -1 asks for more bytes."""
         if not self._skip_line:
             first = _BLANKS.match(data, at).end()  # type: ignore[union-attr]
-            if first == len(data):
-                return first
+            if first > at:
+                return first  # blanks before a line are no part of it
             byte = data[first]
             if byte == 0x7B:
                 self._end_whole_event()
@@ -440,8 +440,7 @@ class Framer(Saved):
                     self._in_array = True
                     return first + 1
                 if not final and (DONE.startswith(head) or _ARRAY_MAY_OPEN.match(data, first)):
-                    return -1 if first == at else first
-            at = first
+                    return -1
         found = _LINE_END.search(data, at)
         if found is None:
             if not final:
