@@ -505,10 +505,10 @@ class Reducer(Generic[BodyT]):
             return
         if not frames:
             return
-        self._event = None
+        handled = self._event
         self._take(frames)
         self._learn_in -= 1
-        if len(frames) != 1 or self._number != before + 1 or self._event is None or self._stream is not stream:
+        if len(frames) != 1 or self._number != before + 1 or self._event is handled or self._stream is not stream:
             return
         if len(stream.problems) + stream.dropped == problems and self._learn_in <= 0 and self._framer.idle:
             self._learn(data, frames[0][0])

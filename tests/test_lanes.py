@@ -567,14 +567,16 @@ def test_saved_after_events_behind_a_run() -> None:
     same([*run_of("responses-text", 18, b"a"), *behind, SAVE, *behind])
 
 
-def test_saved_behind_what_is_no_event() -> None:
-    """A heartbeat, or the end marker, in one read with the last event does not hide it from a replay."""
-    events = run_of("responses-text", 12, b"a")
-    for kind in (b'data: {"type":"ping"}\n\n', b"data: [DONE]\n\n", OTHER_EVENTS["anthropic"]):
-        whole_read = [b"".join([*events, kind]), SAVE, *events, SNAPSHOT]
+@pytest.mark.parametrize("count", range(1, 13))
+def test_saved_behind_what_is_no_event(count: int) -> None:
+    """A heartbeat, the end marker or what is no JSON does not hide the last event from a replay, however it was read."""
+    events = run_of("responses-text", count, b"a")
+    for kind in (b'data: {"type":"ping"}\n\n', b"data: [DONE]\n\n", b"data: oops\n\n", OTHER_EVENTS["anthropic"]):
+        together = [b"".join([*events, kind]), SAVE, *events, SNAPSHOT]
         apart = [*events, kind, SAVE, *events, SNAPSHOT]
+        found = [played(script, lanes=lanes)[-1] for script in (together, apart) for lanes in (True, False)]
 
-        assert played(whole_read, lanes=False)[-1] == played(apart, lanes=False)[-1], kind
+        assert found == found[:1] * 4, kind
 
 
 def test_what_comes_before_a_replay_keeps_its_number() -> None:
