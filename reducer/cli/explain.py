@@ -14,6 +14,7 @@ from reducer import ContentError, MissingExtraError, Problem, captures
 from reducer.dialects import DIALECTS
 from reducer.engine import REPAIRS
 from reducer.explain import Change, Event, Explanation, Response, Source, explain, spelled
+from reducer.outputs.jsonl import plain
 
 _COMPLETE, _INCOMPLETE, _USAGE = 0, 1, 2
 _UNREADABLE = (OSError, ContentError, MissingExtraError)
@@ -127,7 +128,7 @@ def short(value: Any, most: int = _SHORT) -> str:
     if type(value) is bytes:
         written = printable(value.decode("utf-8", "backslashreplace"))
     else:
-        written = printable(_ENCODER.encode(_plain(value)).decode())
+        written = printable(_ENCODER.encode(plain(value)).decode())
     return written if len(written) <= most else written[: most - 1] + "…"
 
 
@@ -230,7 +231,7 @@ def as_json(source: str, told: Explanation) -> bytes:
         "events": [{**msgspec.structs.asdict(event), "changes": _changes(event.changes)} for event in told.events],
         "responses": [_response(response, told.data) for response in told.responses],
     }
-    return _ENCODER.encode(_plain(record)) + b"\n"
+    return _ENCODER.encode(plain(record)) + b"\n"
 
 
 def _changes(changes: list[Change]) -> list[dict[str, Any]]:
@@ -249,18 +250,3 @@ def _response(response: Response, data: bytes) -> dict[str, Any]:
             {**msgspec.structs.asdict(problem), "context": context(problem, data)} for problem in result.problems
         ],
     }
-
-
-def _plain(value: Any) -> Any:
-    """Make every value one that JSON has."""
-    kind = type(value)
-    if kind is str:
-        # A file's name, and what a problem shows, may hold surrogates, which UTF-8 has no place for.
-        return value.encode("utf-8", "backslashreplace").decode()
-    if kind is bytes:
-        return value.decode("utf-8", "backslashreplace")
-    if kind is dict:
-        return {_plain(key): _plain(entry) for key, entry in value.items()}
-    if kind in (list, tuple):
-        return [_plain(entry) for entry in value]
-    return value

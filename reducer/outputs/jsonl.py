@@ -27,10 +27,10 @@ def encode(source: str, index: int, result: Result[Any]) -> bytes:
         "error": msgspec.structs.asdict(result.error) if result.error is not None else None,
         "problems": [msgspec.structs.asdict(problem) for problem in result.problems],
     }
-    return _ENCODER.encode(_plain(record)) + b"\n"
+    return _ENCODER.encode(plain(record)) + b"\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Make every value one that JSON has."""
     kind = type(value)
     if kind is str:
@@ -39,7 +39,7 @@ def _plain(value: Any) -> Any:
     if kind is bytes:
         return value.decode("utf-8", "backslashreplace")
     if kind is dict:
-        return {_plain(key): _plain(entry) for key, entry in value.items()}
+        return {plain(key): plain(entry) for key, entry in value.items()}
     if kind in (list, tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     return value
