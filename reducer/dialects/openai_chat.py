@@ -30,7 +30,7 @@ from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
-from reducer.dialects._repairs import Watch
+from reducer.dialects._repairs import Watch, loses_usage
 from reducer.dialects._views import (
     COMPLETION_FINISH,
     ToView,
@@ -1025,61 +1025,85 @@ def _has_deltas(choice: _Choice) -> bool:
 
 
 def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
-    """The texts that a chunk added, if repeating it with others would add those and nothing else."""
+    """The texts that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
     choices = chunk.choices
-    if not choices or len(choices) != 1 or state.counted is not None:
+    if not choices or len(choices) != 1 or state.counted is not None or state.row["chunk"] is not on_chunk:
+        return None
+    if (chunk.id and chunk.id != state.id) or (chunk.model and chunk.model != state.model):
+        return None
+    if chunk.usage and state.usage is not None and loses_usage(state.usage, chunk.usage):
         return None
     wire = choices[0]
     delta = wire.delta
-    if delta is None or type(wire.logprobs) is dict or wire.token_ids is not None or delta.extra:
+    choice = state.choices.get(place(wire))
+    if delta is None or choice is None or not _is_settled(choice, wire) or delta.extra:
         return None
     if delta.function_call is not None or delta.audio is not None or delta.thinking_blocks is not None:
-        return None
-    choice = state.choices.get(place(wire))
-    # Who names the role in every chunk has done so twice by now; the second time may be a replay (C45).
-    if choice is None or (delta.role and choice.roles < 2):
         return None
     found: list[tuple[str, str, Any]] = []
     for key in TEXTS:
         value = getattr(delta, key)
-        if value is UNSET or not value:
+        if value is UNSET or (value is None and (key == "content" or key in choice.texts)):
             continue
         text = choice.content if key == "content" else choice.texts.get(key)
-        if type(value) is not str or text is None or text.parts is not None or text.watch is not None:
+        if type(value) is not str or text is None or text.parts is not None or text.text is None:
             return None
-        found.append((key, value, text.text))
+        if value and text.watch is not None:
+            return None
+        if value:
+            found.append((key, value, text.text))
+    for calls in (delta.tool_calls, delta.reasoning_details):
+        if calls and len(calls) != 1:
+            return None
     if delta.tool_calls:
         entry = delta.tool_calls[0]
-        call = choice.touched
-        function = entry.function
-        if (
-            len(delta.tool_calls) != 1
-            or call is None
-            or entry.index is None
-            or entry.index != call.index
-            or entry.extra
-        ):
+        call = next((call for call in reversed(choice.calls) if call.index == entry.index), None)
+        if call is None or entry.index is None or entry.id or entry.custom is not None or entry.extra:
             return None
-        if entry.id or entry.custom is not None or function is None or function.name or function.extra:
+        function = entry.function
+        if function is None or function.name or function.extra or (entry.type and call.type is None):
             return None
         if type(function.arguments) is not str or call.watch is not None or call.arguments is None:
             return None
-        found.append(("arguments", function.arguments, call.arguments))
+        if function.arguments:
+            found.append(("arguments", function.arguments, call.arguments))
     if delta.reasoning_details:
         detail = delta.reasoning_details[0]
         last = choice.details[-1] if choice.details else None
-        if (
-            len(delta.reasoning_details) != 1
-            or type(detail) is not dict
-            or type(last) is not dict
-            or not _same_detail(last, detail)
-        ):
+        if type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
             return None
-        added = [key for key in _DETAIL_TEXTS if detail.get(key)]
-        if len(added) != 1 or not isinstance(last.get(added[0]), Fragments) or detail.get("signature"):
-            return None
-        found.append((added[0], detail[added[0]], last[added[0]]))
+        for key, value in detail.items():
+            if key in _DETAIL_TEXTS and type(value) is str:
+                if not isinstance(last.get(key), Fragments):
+                    return None
+                if value:
+                    found.append((key, value, last[key]))
+            elif not _is_settled_value(last, key, value):
+                return None
     return found or None
+
+
+def _is_settled(choice: _Choice, wire: WireChoice) -> bool:
+    """Whether a choice has everything that a chunk says beside its delta."""
+    if wire.finish_reason and wire.finish_reason != choice.finish:
+        return False
+    if wire.delta is not None and wire.delta.role and choice.roles < 2:
+        return False  # the second time may be a replay (C45)
+    if wire.logprobs is not UNSET and (wire.logprobs is not None or choice.logprobs is UNSET):
+        return False
+    if wire.message is not None or wire.token_ids is not None:
+        return False
+    if wire.extra and not all(_is_settled_value(choice.extra, key, value) for key, value in wire.extra.items()):
+        return False
+    return (
+        _is_settled_value(choice.extra, "content_filter_results", wire.content_filter_results)
+        and _is_settled_value(choice.extra, "native_finish_reason", wire.native_finish_reason)
+        and _is_settled_value(choice.extra, "stop_reason", wire.stop_reason)
+    )
+
+
+def _is_settled_value(has: dict[str, Any], key: str, value: Any) -> bool:
+    return value is None or (key in has and repr(has[key]) == repr(value))
 
 
 def recognise(obj: dict[str, Any]) -> bool:
@@ -1140,6 +1164,7 @@ DIALECT = Dialect(
     has_content=lambda state: any(choice.has_content() for choice in state.choices.values()),
     find_error=find_error,
     texts=texts,
-    idle=("obfuscation", "p"),
+    idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
+    routes=("choices.0.index", "choices.0.delta.tool_calls.0.index"),
     handlers=HANDLERS,
 )

@@ -989,8 +989,12 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
 
 
 def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | None:
-    """The text that a delta added, if repeating it with another would add that and nothing else."""
-    if state.delta_key is None or state.delta_key[0] != event.type or type(event.delta) is not str or event.extra:
+    """The text that a delta would add, if it goes on where the last one did."""
+    if state.row is not OPEN or type(event.delta) is not str or event.extra:
+        return None
+    index = event.content_index if event.summary_index is None else event.summary_index
+    both = event.content_index is not None and event.summary_index is not None
+    if both or (event.type, event.item_id, event.output_index, index) != state.delta_key:
         return None
     text = state.delta_part
     if text is None or text.stage != DELTA or text.watch is not None or event.logprobs:
