@@ -246,6 +246,8 @@ class ChatCompletion(Body, frozen=True):
 # Declared text keys of a delta, in the order a message has them.
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "reasoning_text")
 _SCAFFOLDING = frozenset({"obfuscation", "sequence_number"})
+# Lists of a delta whose entries come whole: an `index` counts those of one chunk, and names no entry (C36, C37).
+_APPENDED = ("annotations", "images")
 
 
 class _Text(Saved):
@@ -773,6 +775,14 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
             seen = choice.undeclared.setdefault(key, [])
             seen.append(value)
     rest = {key: value for key, value in extra.items() if key not in choice.texts}
+    for key in _APPENDED:
+        value = rest.get(key)
+        into = choice.message_extra.get(key, [])
+        if type(value) is list and type(into) is list:
+            choice.message_extra[key] = into
+            for entry in rest.pop(key):
+                if entry not in into:
+                    into.append(copied(entry))
     if rest:
         merge(choice.message_extra, rest, add=True)
 
