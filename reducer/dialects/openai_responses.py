@@ -1057,7 +1057,7 @@ def revive(obj: dict[str, Any], report: Report) -> Event:
         flat = {key: value for key, value in obj.items() if key not in ("type", "sequence_number", "stream_id")}
         obj = {"type": obj.get("type"), "response": flat}
     kind = obj.get("type")
-    if kind in _TERMINAL and obj.get("response") is None:
+    if type(kind) is str and kind in _TERMINAL and obj.get("response") is None:
         # A key of a response is not of the type that it has in events: `text`, say.
         aside = ("type", "sequence_number", "obfuscation", "response")
         return Event(type=kind, extra={key: value for key, value in obj.items() if key not in aside})
