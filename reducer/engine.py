@@ -734,10 +734,12 @@ class Reducer(Generic[BodyT]):
             for obj in value if type(value) is list else (value,):
                 if type(obj) is dict:
                     self._object(obj, name, payload)
+                elif name == "error" and type(obj) is str and obj:
+                    self._text_error(obj)
                 elif obj is not None and obj != "":
                     self._report("not_an_object", payload[:_SHOWN], "skipped")
         except NotJson:
-            self._not_json(payload)
+            self._not_json(payload, name)
         except TooDeep:
             self._stream.limited = True
             self._report(
@@ -760,7 +762,13 @@ class Reducer(Generic[BodyT]):
             self._stream.surrogates = True
             return decode(payload, report, self._limits.max_depth)
 
-    def _not_json(self, payload: bytes) -> None:
+    def _text_error(self, text: str) -> None:
+        """Decision 13: an event named error is one, though its data is plain text."""
+        stream = self._stream
+        where = stream if stream.state is None else stream.state
+        where.error = where.error or ProviderError(message=text, raw=text)
+
+    def _not_json(self, payload: bytes, name: str | None) -> None:
         inner = _unwrapped(payload)
         if inner is not None:
             if "double_prefix" in self._options.repairs:
@@ -768,6 +776,9 @@ class Reducer(Generic[BodyT]):
                 self._cold(inner, None)
             else:
                 self._report("repairable", payload[:_SHOWN], "skipped; the repair is double_prefix")
+            return
+        if name == "error":
+            self._text_error(str(payload.strip(), "utf-8", "replace"))
             return
         if self._stream.state is None and self._stream.unread is None:
             self._stream.unread = payload[:_SHOWN]

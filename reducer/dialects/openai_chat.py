@@ -19,13 +19,14 @@ are joined; undeclared keys follow the generic rule of `_extras` and are reporte
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.dialects._completion import Envelope, Usage, check_growth, place, revived, watched, with_logprobs
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
@@ -45,7 +46,7 @@ from reducer.dialects._views import (
     string,
     text_of,
 )
-from reducer.dialects._wire import Wire, from_dict
+from reducer.dialects._wire import Wire
 from reducer.saving import Saved
 from reducer.typed import Body, copied
 from reducer.view import View
@@ -246,6 +247,8 @@ class ChatCompletion(Body, frozen=True):
 # Declared text keys of a delta, in the order a message has them.
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "reasoning_text")
 _SCAFFOLDING = frozenset({"obfuscation", "sequence_number"})
+# Lists of a delta whose entries come whole: an `index` counts those of one chunk, and names no entry (C36, C37).
+_APPENDED = ("annotations", "images")
 
 
 class _Text(Saved):
@@ -773,6 +776,14 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
             seen = choice.undeclared.setdefault(key, [])
             seen.append(value)
     rest = {key: value for key, value in extra.items() if key not in choice.texts}
+    for key in _APPENDED:
+        value = rest.get(key)
+        into = choice.message_extra.get(key, [])
+        if type(value) is list and type(into) is list:
+            choice.message_extra[key] = into
+            for entry in rest.pop(key):
+                if entry not in into:
+                    into.append(copied(entry))
     if rest:
         merge(choice.message_extra, rest, add=True)
 
@@ -1113,8 +1124,10 @@ def recognise(obj: dict[str, Any]) -> bool:
         return True  # whatever it calls itself (C16)
     if type(kind) is str and kind.startswith("chat.completion"):
         return True
-    if "choices" not in obj or kind == "text_completion":
+    if kind == "text_completion":
         return False
+    if "choices" not in obj:
+        return "prompt_filter_results" in obj  # C7, where a recorder drops empty lists
     # A legacy completion has its text on the choice, and neither delta nor message.
     return type(choices) is not list or not any(type(c) is dict and "text" in c for c in choices)
 
@@ -1154,7 +1167,7 @@ DIALECT = Dialect(
     name="openai.chat",
     final=ChatCompletion,
     decode=msgspec.json.Decoder(Chunk).decode,
-    revive=lambda obj, report: from_dict(Chunk, obj, report),
+    revive=partial(revived, Chunk),
     recognise=recognise,
     is_body=is_body,
     carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),
