@@ -573,7 +573,7 @@ class Reducer(Generic[BodyT]):
 
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
         """Add the texts of rows that fit, and handle the last of them, whose other values are the last."""
-        texts = lane.texts([column[:-1] for column in columns])
+        texts = lane.texts(columns)
         size = sum(map(len, rows)) + len(rows) * (len(lane.head) + len(lane.tail))
         end = self._framer.offset + size
         if texts is None:
@@ -794,17 +794,19 @@ class Reducer(Generic[BodyT]):
     def _object(self, obj: dict[str, Any], name: str | None, payload: bytes) -> None:
         if not obj or (obj.keys() <= _HEARTBEAT_KEYS and str(obj.get("type")) in _HEARTBEATS):
             return
+        whole = obj
         if name is not None and "type" not in obj and detect(obj) is None and detect({"type": name}) is not None:
             obj = {"type": name, **obj}  # S13: the name stands in for the type
         stream_id = obj.get("stream_id")
         if type(stream_id) is str and stream_id:
             self._follow(stream_id)
         stream = self._stream
-        if stream.state is None and not self._begin(stream, obj, name, payload):
+        first = stream.state is None
+        if first and not self._begin(stream, obj, name, payload):
             return
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         state = stream.state
-        if not dialect.recognise(obj):
+        if not first and not dialect.recognise(obj):
             other = detect(obj)
             if other is not None:
                 self._unknown(str(obj.get("type") or other.name), obj)
@@ -821,7 +823,8 @@ class Reducer(Generic[BodyT]):
                 )
             if not carries:
                 return
-        self._handle(stream, obj)
+        # The first event is here only because it was the first.
+        self._handle(stream, obj, payload if first and obj is whole else None)
 
     def _begin(self, stream: _Stream, obj: dict[str, Any], name: str | None, payload: bytes) -> bool:
         """Give the stream its dialect, if this payload tells it."""
@@ -842,12 +845,12 @@ class Reducer(Generic[BodyT]):
         stream.state.error = stream.error
         return True
 
-    def _handle(self, stream: _Stream, obj: dict[str, Any]) -> None:
+    def _handle(self, stream: _Stream, obj: dict[str, Any], payload: bytes | None = None) -> None:
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         state = stream.state
         if not state.begun and dialect.is_body(obj, bool(self._framer.bare)):
             state.whole = obj
-        event = self._event = dialect.revive(obj, self._report)
+        event = self._event = self._typed(dialect, payload) or dialect.revive(obj, self._report)
         handler = state.row.get(event.type)
         if handler is None:
             self._unknown(str(event.type), obj)
@@ -860,6 +863,12 @@ class Reducer(Generic[BodyT]):
             return
         if outcome is SPLIT:
             self._split(obj)
+
+    def _typed(self, dialect: Dialect, payload: bytes | None) -> Any:
+        try:
+            return dialect.decode(payload) if payload is not None else None
+        except (ValueError, RecursionError):
+            return None
 
     def _split(self, obj: dict[str, Any]) -> None:
         """Begin another response with this event."""
@@ -1005,14 +1014,18 @@ class Reducer(Generic[BodyT]):
         )
 
 
+_logger: Any = None
+
+
 def _log(level: str, message: str, *facts: object) -> None:
     """Log to ``reducer``, never content; silent unless the host says otherwise."""
-    import logging  # only here: it costs a third of the import time
+    global _logger
+    if _logger is None:
+        import logging  # only here: it costs a third of the import time
 
-    logger = logging.getLogger("reducer")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    getattr(logger, level)(message, *facts)
+        _logger = logging.getLogger("reducer")
+        _logger.addHandler(logging.NullHandler())
+    getattr(_logger, level)(message, *facts)
 
 
 def _unwrapped(payload: bytes) -> bytes | None:

@@ -159,16 +159,21 @@ class Template:
         return columns, sorted(misfits)
 
     def texts(self, columns: Columns) -> dict[Any, tuple[int, list[str]]] | None:
-        """What rows that fit add: by route its first row, and each text, joined; ``None`` if one is no text."""
+        """What rows that fit add, the last aside: by route its first row, and each text, joined.
+
+        ``None`` if one of them, the last too, is no text.
+        """
         kinds = list(zip(self._kinds, columns, strict=True))
+        if any(kind == TEXT and _apart(column[-1:]) is None for kind, column in kinds):
+            return None
         if not self.routed:
-            texts = [_joined(column) for kind, column in kinds if kind == TEXT]
+            texts = [_joined(column[:-1]) for kind, column in kinds if kind == TEXT]
             return None if None in texts else {(): (0, texts)}  # type: ignore[dict-item]
-        routes = list(zip(*(column for kind, column in kinds if kind == ROUTE), strict=True))
+        routes = list(zip(*(column[:-1] for kind, column in kinds if kind == ROUTE), strict=True))
         found: dict[Any, tuple[int, list[str]]] = {route: (routes.index(route), []) for route in dict.fromkeys(routes)}
         for kind, column in kinds:
             if kind == TEXT:
-                strings = _apart(column)
+                strings = _apart(column[:-1])
                 if strings is None:
                     return None
                 gathered: dict[Any, list[str]] = {route: [] for route in found}
