@@ -545,7 +545,9 @@ class Reducer(Generic[BodyT]):
                 lambda other: dialect.texts(stream.state, dialect.decode(other)),
             )
             if lane is not None:
-                self._templates = [lane, *self._templates[:7]]
+                # One of the same head has shown that it fits less.
+                others = [known for known in self._templates if not known.head.startswith(lane.head)]
+                self._templates = [lane, *others[:7]]
         self._lane = lane
 
     def _take_rows(self, lane: Template, rows: list[bytes]) -> None:
