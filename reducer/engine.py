@@ -170,7 +170,7 @@ class Reducer(Generic[BodyT]):
             unknown = ", ".join(sorted(self._options.repairs - REPAIRS))
             raise UsageError(f"unknown repair {unknown}: choose from {', '.join(sorted(REPAIRS))}")
         self._framer = Framer(limits.max_event_bytes)
-        self._repeats = Repeats() if "duplicate_chunks" in self._options.repairs else None
+        self._repeats = Repeats(limits.max_retained_bytes) if "duplicate_chunks" in self._options.repairs else None
         self._stream = _Stream(self._given)
         self._streams = [self._stream]
         self._by_stream_id: dict[str, _Stream] = {}
@@ -407,7 +407,7 @@ class Reducer(Generic[BodyT]):
             self._take(frames)
         if self._framer.torn is not None:
             offset, torn = self._framer.torn
-            self._note("torn_tail", self._number + 1, offset, torn, "left out: the stream was resumed")
+            self._note("torn_tail", self._next, offset, torn, "left out: the stream was resumed")
         begun = self._framer
         self._framer = Framer(self._limits.max_event_bytes)
         self._framer.taken = begun.taken
@@ -610,12 +610,17 @@ class Reducer(Generic[BodyT]):
 
     # -- the loop --------------------------------------------------------------------------------
 
+    @property
+    def _next(self) -> int:
+        """The number of the next event that comes, behind those that are held back."""
+        return self._number + 1 + (len(self._repeats.held) if self._repeats is not None else 0)
+
     def _take_noted(self, frames: list[Frame]) -> None:
         """Take frames with the framing's notes in their places between them."""
         notes = self._framer.notes
         self._framer.notes = []
         begin = 0
-        first = self._number + 1
+        first = self._next
         for note in notes:
             place = min(max(note.frame - self._framer.taken + len(frames), begin), len(frames))
             if place > begin:

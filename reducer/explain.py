@@ -190,6 +190,8 @@ def _value(payload: bytes) -> Any:
 
 
 def _kind(payload: bytes, value: Any, name: str | None) -> str:
+    if not payload.strip():
+        return "left out"  # an empty one, or what a repair dropped
     if payload.strip() == DONE:
         return DONE.decode()
     if type(value) is not dict:
