@@ -7,7 +7,8 @@ the state's row has for its type merges it (`_run`). That is the hot path, and a
 
 Whatever the decoder refuses (an unknown field, another type, no JSON at all), the first event of a stream
 and events that no row knows take the cold path (`_cold`): a tolerant decoder, heartbeats, errors, detection
-and splitting, and then the same handler with the same kind of event.
+and splitting, and then the same handler with the same kind of event. What several dialects begin with waits
+for a payload that tells which (`_decided`), and is then handled as if it had been known.
 
 One body may hold several responses. Each has a `_Stream`: dialect, state and problems of its own. A handler
 that sees another response's event returns SPLIT, and the event is handled again by a new stream; events with
@@ -27,7 +28,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode, join_surrogates
-from reducer.dialects import detect, load
+from reducer.dialects import detect, is_undecided, load, told_by
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
@@ -75,10 +76,11 @@ _LIVE = 4
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
+_UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
 _SAVED = (
-    "_framer", "_repeats", "_number", "_offset", "_eaten", "_check_at", "_stopped", "_raised", "_times",
+    "_framer", "_repeats", "_undecided", "_number", "_offset", "_eaten", "_check_at", "_stopped", "_raised", "_times",
     "_first_content",
 )  # fmt: skip
 # What only a new connection begins with.
@@ -171,6 +173,8 @@ class Reducer(Generic[BodyT]):
             raise UsageError(f"unknown repair {unknown}: choose from {', '.join(sorted(REPAIRS))}")
         self._framer = Framer(limits.max_event_bytes)
         self._repeats = Repeats(limits.max_retained_bytes) if "duplicate_chunks" in self._options.repairs else None
+        self._undecided: list[Frame] | None = [] if self._given is None else None  # held until one tells the dialect
+        self._told: Dialect | None = None  # what it told
         self._stream = _Stream(self._given)
         self._streams = [self._stream]
         self._by_stream_id: dict[str, _Stream] = {}
@@ -298,8 +302,7 @@ class Reducer(Generic[BodyT]):
                 self._take_noted(frames)
             elif frames:
                 self._take(frames)
-            if self._repeats is not None:
-                self._run(self._repeats.flush())
+            self._run([*(self._undecided or ()), *(self._repeats.flush() if self._repeats is not None else ())])
             self._number += 1
             self._offset = None
             if self._repeats is not None and self._repeats.dropped:
@@ -613,7 +616,8 @@ class Reducer(Generic[BodyT]):
     @property
     def _next(self) -> int:
         """The number of the next event that comes, behind those that are held back."""
-        return self._number + 1 + (len(self._repeats.held) if self._repeats is not None else 0)
+        held = len(self._undecided or ()) + (len(self._repeats.held) if self._repeats is not None else 0)
+        return self._number + 1 + held
 
     def _take_noted(self, frames: list[Frame]) -> None:
         """Take frames with the framing's notes in their places between them."""
@@ -647,6 +651,8 @@ class Reducer(Generic[BodyT]):
     def _take_new(self, frames: list[Frame]) -> None:
         if self._repeats is not None:
             frames = self._repeats.filter(frames)
+        if self._undecided is not None:
+            frames = self._decided(frames)
         if not frames:
             return
         last = frames[-1][2]
@@ -661,6 +667,19 @@ class Reducer(Generic[BodyT]):
                 self._number += 1
             else:
                 self._run([frame])
+
+    def _decided(self, frames: list[Frame]) -> list[Frame]:
+        """Hold what several dialects begin with, until a payload tells which: then all of it is that one's."""
+        held = [*(self._undecided or ()), *frames]
+        first = held[:_UNDECIDED]
+        place = next((place for place, frame in enumerate(first) if not is_undecided(frame[0])), len(first))
+        if place == len(held) < _UNDECIDED:
+            self._undecided = held
+            return []
+        self._undecided = None
+        if 0 < place < len(first):
+            self._told = told_by(held[place][0])
+        return held
 
     def _weigh(self, where: int) -> None:
         """Compare what is retained with the limit; decide when to do so next."""
@@ -808,7 +827,8 @@ class Reducer(Generic[BodyT]):
 
     def _begin(self, stream: _Stream, obj: dict[str, Any], name: str | None, payload: bytes) -> bool:
         """Give the stream its dialect, if this payload tells it."""
-        dialect = self._given if self._given is not None and self._given.recognise(obj) else None
+        likely = self._given or self._told
+        dialect = likely if likely is not None and likely.recognise(obj) else None
         if dialect is None and self._given is None:
             dialect = detect(obj)
         if dialect is None:

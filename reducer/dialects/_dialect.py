@@ -73,3 +73,5 @@ class Dialect(NamedTuple):
     texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
     idle: tuple[str, ...] = ()
     handlers: Mapping[str, Row] = {}
+    # Does a payload that is recognised tell the dialect? Another may begin alike.
+    decides: Callable[[dict[str, Any]], bool] = lambda obj: True

@@ -25,7 +25,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.dialects._completion import Envelope, Usage, check_growth, is_undecided, place, watched, with_logprobs
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
@@ -1142,4 +1142,5 @@ DIALECT = Dialect(
     texts=texts,
     idle=("obfuscation", "p"),
     handlers=HANDLERS,
+    decides=lambda obj: not is_undecided(obj),
 )
