@@ -7,7 +7,8 @@ the state's row has for its type merges it (`_run`). That is the hot path, and a
 
 Whatever the decoder refuses (an unknown field, another type, no JSON at all), the first event of a stream
 and events that no row knows take the cold path (`_cold`): a tolerant decoder, heartbeats, errors, detection
-and splitting, and then the same handler with the same kind of event.
+and splitting, and then the same handler with the same kind of event. What several dialects begin with waits
+for a payload that tells which (`_decided`), and is then handled as if it had been known.
 
 One body may hold several responses. Each has a `_Stream`: dialect, state and problems of its own. A handler
 that sees another response's event returns SPLIT, and the event is handled again by a new stream; events with
@@ -27,11 +28,11 @@ from typing import Any, Generic, Literal, TypeVar, overload
 import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode, join_surrogates
-from reducer.dialects import detect, load
+from reducer.dialects import detect, is_undecided, load, told_by
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
-from reducer.framing import DONE, Framer, Frames, framed, is_whole
+from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
 from reducer.lanes import Columns, Template, learn, segments
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
@@ -77,10 +78,11 @@ _FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
+_UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
 _SAVED = (
-    "_framer", "_repeats", "_number", "_eaten", "_check_at", "_stopped", "_raised", "_times",
+    "_framer", "_repeats", "_undecided", "_number", "_eaten", "_check_at", "_stopped", "_raised", "_times",
     "_first_content",
 )  # fmt: skip
 # What only a new connection begins with.
@@ -172,7 +174,9 @@ class Reducer(Generic[BodyT]):
             unknown = ", ".join(sorted(self._options.repairs - REPAIRS))
             raise UsageError(f"unknown repair {unknown}: choose from {', '.join(sorted(REPAIRS))}")
         self._framer = Framer(limits.max_event_bytes)
-        self._repeats = Repeats() if "duplicate_chunks" in self._options.repairs else None
+        self._repeats = Repeats(limits.max_retained_bytes) if "duplicate_chunks" in self._options.repairs else None
+        self._undecided: list[Frame] | None = [] if self._given is None else None  # held until one tells the dialect
+        self._told: Dialect | None = None  # what it told
         self._stream = _Stream(self._given)
         self._streams = [self._stream]
         self._by_stream_id: dict[str, _Stream] = {}
@@ -300,8 +304,8 @@ class Reducer(Generic[BodyT]):
                 self._take_noted(frames)
             elif frames:
                 self._take(frames)
-            if self._repeats is not None:
-                self._run(framed(self._repeats.flush()))
+            held = [*(self._undecided or ()), *(self._repeats.flush() if self._repeats is not None else ())]
+            self._run(framed(held))
             end = self._number + 1
             if self._repeats is not None and self._repeats.dropped:
                 self._note("repaired", end, None, {"events": self._repeats.dropped}, "duplicate_chunks")
@@ -404,7 +408,7 @@ class Reducer(Generic[BodyT]):
             self._take(frames)
         if self._framer.torn is not None:
             offset, torn = self._framer.torn
-            self._note("torn_tail", self._number + 1, offset, torn, "left out: the stream was resumed")
+            self._note("torn_tail", self._next, offset, torn, "left out: the stream was resumed")
         begun = self._framer
         self._framer = Framer(self._limits.max_event_bytes)
         self._framer.taken = begun.taken
@@ -629,12 +633,18 @@ class Reducer(Generic[BodyT]):
 
     # -- the loop --------------------------------------------------------------------------------
 
+    @property
+    def _next(self) -> int:
+        """The number of the next event that comes, behind those that are held back."""
+        held = len(self._undecided or ()) + (len(self._repeats.held) if self._repeats is not None else 0)
+        return self._number + 1 + held
+
     def _take_noted(self, frames: Frames) -> None:
         """Take frames with the framing's notes in their places between them."""
         notes = self._framer.notes
         self._framer.notes = []
         begin = 0
-        first = self._number + 1
+        first = self._next
         for note in notes:
             place = min(max(note.frame - self._framer.taken + len(frames), begin), len(frames))
             if place > begin:
@@ -665,6 +675,8 @@ class Reducer(Generic[BodyT]):
 
     def _take_new(self, frames: Frames) -> None:
         """Run frames, stopping to weigh what is retained where the limit could be reached."""
+        if self._undecided is not None:
+            frames = self._decided(frames)
         if not self._stopped and max(self._framer.offset, self._eaten) <= self._check_at:
             self._run(frames)
             return
@@ -677,6 +689,22 @@ class Reducer(Generic[BodyT]):
                 self._number += 1
             else:
                 self._run(frames.part(place, place + 1))
+
+    def _decided(self, frames: Frames) -> Frames:
+        """Hold what several dialects begin with, until a payload tells which: then all of it is that one's."""
+        if not self._undecided and frames and not is_undecided(frames.payloads[0]):
+            self._undecided = None
+            return frames
+        held = [*(self._undecided or ()), *frames]
+        first = held[:_UNDECIDED]
+        place = next((place for place, frame in enumerate(first) if not is_undecided(frame[0])), len(first))
+        if place == len(held) < _UNDECIDED:
+            self._undecided = held
+            return framed([])
+        self._undecided = None
+        if 0 < place < len(first):
+            self._told = told_by(held[place][0])
+        return framed(held)
 
     def _weigh(self, where: int) -> None:
         """Compare what is retained with the limit; decide when to do so next."""
@@ -830,7 +858,8 @@ class Reducer(Generic[BodyT]):
 
     def _begin(self, stream: _Stream, obj: dict[str, Any], name: str | None, payload: bytes) -> bool:
         """Give the stream its dialect, if this payload tells it."""
-        dialect = self._given if self._given is not None and self._given.recognise(obj) else None
+        likely = self._given or self._told
+        dialect = likely if likely is not None and likely.recognise(obj) else None
         if dialect is None and self._given is None:
             dialect = detect(obj)
         if dialect is None:

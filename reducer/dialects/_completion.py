@@ -137,3 +137,10 @@ def watched(piece: str, text: Fragments, watch: Watch) -> tuple[Fragments, Watch
     if not watch.goes_on(piece):
         return text, None
     return (Fragments() if watch.replaces(piece, text) else text), watch
+
+
+def is_undecided(obj: dict[str, Any]) -> bool:
+    """Whether chats and text completions alike begin with this: no choices, and no name for what it is (C7)."""
+    kind = obj.get("object")
+    named = type(kind) is str and kind.startswith(("chat.completion", "text_completion"))
+    return "choices" in obj and obj["choices"] in (None, []) and not named and not obj.get("error")

@@ -75,3 +75,5 @@ class Dialect(NamedTuple):
     idle: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     handlers: Mapping[str, Row] = {}
+    # Does a payload that is recognised tell the dialect? Another may begin alike.
+    decides: Callable[[dict[str, Any]], bool] = lambda obj: True

@@ -26,7 +26,16 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, revived, watched, with_logprobs
+from reducer.dialects._completion import (
+    Envelope,
+    Usage,
+    check_growth,
+    is_undecided,
+    place,
+    revived,
+    watched,
+    with_logprobs,
+)
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
@@ -1180,4 +1189,5 @@ DIALECT = Dialect(
     idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
     routes=("choices.0.index", "choices.0.delta.tool_calls.0.index"),
     handlers=HANDLERS,
+    decides=lambda obj: not is_undecided(obj),
 )

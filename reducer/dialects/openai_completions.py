@@ -24,7 +24,16 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, revived, watched, with_logprobs
+from reducer.dialects._completion import (
+    Envelope,
+    Usage,
+    check_growth,
+    is_undecided,
+    place,
+    revived,
+    watched,
+    with_logprobs,
+)
 from reducer.dialects._dialect import Dialect, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
@@ -295,8 +304,8 @@ def recognise(obj: dict[str, Any]) -> bool:
     if type(kind) is str and kind.startswith(("text_completion", "chat.completion")):
         return kind.startswith("text_completion")
     choices = obj.get("choices")
-    if type(choices) is not list:
-        return False
+    if type(choices) is not list or not choices:
+        return is_undecided(obj)
     return any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
 
 
