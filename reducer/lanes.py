@@ -191,7 +191,7 @@ class Template:
                 for kind, column in zip(self._kinds, columns, strict=True)
                 if kind == TEXT
                 for place, entry in enumerate(column)
-                if entry.endswith(b"\\") or _apart((entry,)) is None
+                if _apart((entry,)) is None
             }
         )
 
@@ -211,16 +211,19 @@ def _joined(column: Sequence[bytes]) -> str | None:
 def _apart(column: Sequence[bytes]) -> list[str] | None:
     """The same, not joined."""
     # Each string must be one by itself: half a character, or half of a surrogate pair, is not. Where no entry ends
-    # in a backslash, each of the quotes put around them counts as one, so a list of as many strings as entries
-    # leaves no quote for the entries themselves.
-    array = b'["%s"]' % b'","'.join(column)
-    if b'\\","' in array or array.endswith(b'\\"]'):
+    # in a backslash that escapes, each of the quotes put around them counts as one, so a list of as many strings as
+    # entries leaves no quote for the entries themselves.
+    if b"\\\n" in b"\n".join(column) + b"\n" and any(map(_ends_escaping, column)):
         return None
     try:
-        strings: list[str] = msgspec.json.decode(array, type=list[str])
+        strings: list[str] = msgspec.json.decode(b'["%s"]' % b'","'.join(column), type=list[str])
     except ValueError:
         return None
     return strings if len(strings) == len(column) else None
+
+
+def _ends_escaping(entry: bytes) -> bool:
+    return entry.endswith(b"\\") and (len(entry) - len(entry.rstrip(b"\\"))) % 2 == 1
 
 
 def _is_padding(column: Sequence[bytes]) -> bool:
