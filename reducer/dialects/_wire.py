@@ -44,6 +44,8 @@ def _field(name: str, hint: Any) -> _Field:
             inner, many = typing.get_args(member)[0], True
         elif _is_wire(origin):
             inner = origin
+        elif origin is typing.Literal:
+            kinds.append(str)  # the strings that are frequent; any other is read here
         elif origin not in (types.NoneType, msgspec.UnsetType):
             kinds.append(origin)
     return _Field(name, tuple(kinds), inner, many)
