@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from reducer.saving import Saved
 
-GATHERED = 512
+GATHERED = 256
 
 
 class Fragments(Saved):
