@@ -19,7 +19,8 @@ are joined; undeclared keys follow the generic rule of `_extras` and are reporte
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -145,6 +146,71 @@ class Chunk(Wire):
     p: Any = None
     sequence_number: Any = None
     rare: RareChunk | None = unnamed("rare")
+
+
+# What most chunks are: a piece of the content, or of the arguments of a call, and nothing else. What is typed `None`
+# needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
+
+
+class TextDelta(Wire, kw_only=True):
+    role: str | None = None
+    content: str
+
+
+class ArgumentsFunction(Wire, kw_only=True):
+    name: None = None
+    arguments: str
+
+
+class ArgumentsCall(Wire, kw_only=True):
+    index: int
+    id: None = None
+    type: None = None
+    function: ArgumentsFunction
+
+
+class ArgumentsDelta(Wire, kw_only=True):
+    content: None = None
+    tool_calls: list[ArgumentsCall]
+
+
+DeltaT = TypeVar("DeltaT", TextDelta, ArgumentsDelta)
+
+
+class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
+    index: int
+    delta: DeltaT
+    logprobs: UnsetType | None = UNSET
+    finish_reason: None = None
+    native_finish_reason: None = None
+    token_ids: None = None
+
+
+class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
+    id: str | None = None
+    object: Any = None
+    created: Any = None
+    model: str | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    provider: str | None = None
+    choices: list[NarrowChoice[DeltaT]]
+    usage: None = None
+    obfuscation: Any = None
+    p: Any = None
+    sequence_number: Any = None
+
+
+class TextChunk(NarrowChunk[TextDelta]):
+    type: ClassVar[str] = "text"
+
+
+class ArgumentsChunk(NarrowChunk[ArgumentsDelta]):
+    type: ClassVar[str] = "arguments"
+
+
+decode_text = msgspec.json.Decoder(TextChunk).decode
+decode_arguments = msgspec.json.Decoder(ArgumentsChunk).decode
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -391,7 +457,7 @@ class _Call(Saved):
     def empty(self) -> bool:
         return not (self.id or self.name or self.text() or self.extra or self.function or self.custom)
 
-    def add_function(self, function: WireFunction, state: ChatState) -> None:
+    def add_function(self, function: WireFunction | ArgumentsFunction, state: ChatState) -> None:
         if self.function is None:
             self.function = {}
         if function.extra:
@@ -575,8 +641,90 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
             if chunk.provider is not None:
                 state.provider = chunk.provider
             _add_to(state, choice, wire)
+            if choice.logprobs is None or choice.logprobs is UNSET:
+                state.narrow = _narrow_for(wire)
             return None
     return _take_chunk(state, chunk, choices)
+
+
+def on_text(state: ChatState, chunk: TextChunk) -> object:
+    """A piece of the content, and nothing else."""
+    choices = chunk.choices
+    if chunk.id == state.id and chunk.model == state.model and len(choices) == 1:
+        wire = choices[0]
+        choice = state.choices.get(wire.index)
+        if choice is not None and wire.logprobs is choice.logprobs:
+            if chunk.system_fingerprint:
+                state.fingerprint = chunk.system_fingerprint
+            if chunk.service_tier:
+                state.tier = chunk.service_tier
+            if chunk.provider is not None:
+                state.provider = chunk.provider
+            delta = wire.delta
+            plain = choice.content.plain
+            if plain is not None:
+                pieces = plain.pieces
+                pieces.append(delta.content)
+                if len(pieces) >= GATHERED:
+                    plain.gather()
+            else:
+                choice.content.add(delta.content)
+            if delta.role and choice.roles < 3:
+                _take_role(state, choice, delta, None)
+            return None
+    return _refuse(state)
+
+
+def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
+    """A piece of the arguments of a call that is known by its index, and nothing else."""
+    choices = chunk.choices
+    if chunk.id == state.id and chunk.model == state.model and len(choices) == 1:
+        wire = choices[0]
+        choice = state.choices.get(wire.index)
+        entries = wire.delta.tool_calls
+        if choice is not None and wire.logprobs is choice.logprobs and len(entries) == 1:
+            entry = entries[0]
+            call = choice.touched
+            if call is None or call.index != entry.index:
+                call = choice.at_index.get(entry.index)
+            if call is not None:
+                if chunk.system_fingerprint:
+                    state.fingerprint = chunk.system_fingerprint
+                if chunk.service_tier:
+                    state.tier = chunk.service_tier
+                if chunk.provider is not None:
+                    state.provider = chunk.provider
+                plain = call.plain
+                if plain is not None:
+                    pieces = plain.pieces
+                    pieces.append(entry.function.arguments)
+                    if len(pieces) >= GATHERED:
+                        plain.gather()
+                else:
+                    call.add_function(entry.function, state)
+                choice.touched = call
+                return None
+    return _refuse(state)
+
+
+def _refuse(state: ChatState) -> object:
+    """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
+    state.narrow = None
+    return SPLIT
+
+
+def _narrow_for(wire: WireChoice) -> Callable[[bytes], Any] | None:
+    """The decoder that would have done for this choice of a chunk whose rest was nothing special."""
+    delta = wire.delta
+    if delta is None or wire.content_filter_results is not UNSET or wire.finish_reason is not None:
+        return None
+    if delta.reasoning is not UNSET or delta.reasoning_content is not UNSET or delta.reasoning_details is not None:
+        return None
+    if wire.matched_stop is not UNSET or delta.refusal is not UNSET or wire.token_ids is not None:
+        return None
+    if delta.tool_calls:
+        return decode_arguments if delta.role is None and not delta.content else None
+    return decode_text if delta.tool_calls is None and type(delta.content) is str else None
 
 
 def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None) -> object:
@@ -748,7 +896,7 @@ def _add_rare_choice(state: ChatState, choice: _Choice, wire: WireChoice, extra:
         state.error = normalise(extra["error"], extra["error"])
 
 
-def _take_role(state: ChatState, choice: _Choice, delta: Delta, finish: str | None) -> None:
+def _take_role(state: ChatState, choice: _Choice, delta: Delta | TextDelta, finish: str | None) -> None:
     """The first role. The first chunk once more, after others without a role, looks like a replay (C45)."""
     choice.roles += 1
     if choice.role is None:
@@ -1075,10 +1223,10 @@ def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
-    "OPEN": {"chunk": on_chunk, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, "text": on_text, "arguments": on_arguments, "[DONE]": on_done},
     "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
     # Folding goes on: only what begins another response is told apart, and `on_chunk` asks `done` for that.
-    "OVER": {"chunk": on_chunk},
+    "OVER": {"chunk": on_chunk, "text": on_text, "arguments": on_arguments},
 }
 
 
@@ -1212,8 +1360,16 @@ def _has_deltas(choice: _Choice) -> bool:
     )  # fmt: skip
 
 
-def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
+def texts(state: ChatState, chunk: Chunk | TextChunk | ArgumentsChunk) -> list[tuple[str, str, Any]] | None:
     """The texts that a chunk added, if repeating it with others would add those and nothing else."""
+    if isinstance(chunk, TextChunk):
+        delta = chunk.choices[0].delta
+        choice = state.choices[chunk.choices[0].index]
+        return [("content", delta.content, choice.content.plain)] if delta.content else None
+    if isinstance(chunk, ArgumentsChunk):
+        call = state.choices[chunk.choices[0].index].touched
+        value = chunk.choices[0].delta.tool_calls[0].function.arguments
+        return [("arguments", value, call.plain)] if call is not None and value else None
     choices = chunk.choices
     if not choices or len(choices) != 1 or state.counted is not None:
         return None
