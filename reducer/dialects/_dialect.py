@@ -74,8 +74,12 @@ class Dialect(NamedTuple):
     finished: Callable[[Any], bool]  # terminal evidence has been seen
     has_content: Callable[[Any], bool]  # the first content has been seen
     find_error: Callable[[dict[str, Any], str | None], ProviderError | None]
-    # Fast lanes: the texts that this event, just handled, added (key, value, sink with `add_all`), if repeating it
-    # with others would add those and nothing else; and the event's attributes that may vary without effect.
+    # Fast lanes. `texts`: the texts that handling this event would add to the state (key, value, sink with `add_all`),
+    # if it would do nothing else that handling the last of many such events would not do alone; values at the paths
+    # `idle` may vary meanwhile, and numbers at the paths `routes` may, which say where the texts belong.
     texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
     idle: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     handlers: Mapping[str, Row] = {}
+    # Does a payload that is recognised tell the dialect? Another may begin alike.
+    decides: Callable[[dict[str, Any]], bool] = lambda obj: True

@@ -665,10 +665,12 @@ _LANE_KEYS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_de
 
 
 def texts(state: MessageState, event: Event) -> list[tuple[str, str, Any]] | None:
-    """The text that a delta added, if repeating it with another would add that and nothing else."""
+    """The text that a delta would add, if it did nothing else."""
+    if state.row.get(event.type) is not on_content_block_delta:
+        return None
     delta = event.delta
     block = state.blocks.get(event.index)  # type: ignore[arg-type]
-    if event.type != "content_block_delta" or delta is None or delta.extra or event.extra or block is None:
+    if delta is None or delta.extra or event.extra or block is None:
         return None
     key = _LANE_KEYS.get(delta.type or "")
     if key is None or any(getattr(delta, name) for name in Delta.__struct_fields__ if name not in ("type", key)):

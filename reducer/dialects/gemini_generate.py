@@ -4,7 +4,8 @@ Theory of operation
 -------------------
 There is one event type, the chunk, and it has the shape of the body: a chunk is an answer that says only what is
 new. The framing reads both ways it is sent, server-sent events and one JSON array (G4); a body sent whole is a
-stream of one chunk. Code Assist wraps every chunk in ``{"response": …, "traceId": …}``. One phase: ``OPEN``.
+stream of one chunk. Code Assist wraps every chunk in ``{"response": …, "traceId": …}``, with more beside it in newer
+versions, none of which is in a body. One phase: ``OPEN``.
 
 A chunk names candidates by ``index``; their parts follow each other. Plain text joins the plain text before it if
 both are thoughts or both are not; whatever carries a signature stays a part of its own, because signatures are
@@ -85,13 +86,19 @@ class Chunk(Wire, rename="camel"):
 
 
 class Wrapped(Wire, rename="camel", kw_only=True):
+    # What stands beside the chunk is about the call, and in no body.
     response: Chunk
     trace_id: Any = None
+    metadata: Any = None
+    consumed_credits: Any = None
+    remaining_credits: Any = None
 
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 _decode_wrapped = msgspec.json.Decoder(Wrapped).decode
 _WRAPPER_BEGINS = b'{"response"'
+_WRAPPER_KEYS = frozenset({"response", "traceId"})
+_KEYS = ("candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId")
 
 
 def decode(payload: bytes) -> Chunk:
@@ -103,7 +110,9 @@ def decode(payload: bytes) -> Chunk:
 def unwrapped(obj: dict[str, Any]) -> dict[str, Any]:
     """Return the chunk inside Code Assist's wrapper."""
     inner = obj.get("response")
-    return inner if type(inner) is dict and obj.keys() <= {"response", "traceId"} else obj
+    if type(inner) is not dict or any(key in obj for key in _KEYS):
+        return obj
+    return inner if obj.keys() <= _WRAPPER_KEYS or any(key in inner for key in _KEYS) else obj
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -874,9 +883,6 @@ def _report_repairs(state: GeminiState, report: Report) -> None:
             verdict = watch.verdict("text") if watch is not None else None
             if verdict is not None:
                 report(*verdict)
-
-
-_KEYS = ("candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId")
 
 
 def recognise(obj: dict[str, Any]) -> bool:

@@ -20,18 +20,28 @@ are joined; undeclared keys follow the generic rule of `_extras` and are reporte
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.decoding import Report, decode
+from reducer.dialects._completion import (
+    Envelope,
+    Usage,
+    check_growth,
+    is_undecided,
+    place,
+    revived,
+    watched,
+    with_logprobs,
+)
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import GATHERED, Fragments
-from reducer.dialects._repairs import Watch
+from reducer.dialects._repairs import Watch, loses_usage
 from reducer.dialects._views import (
     COMPLETION_FINISH,
     ToView,
@@ -46,7 +56,7 @@ from reducer.dialects._views import (
     string,
     text_of,
 )
-from reducer.dialects._wire import Wire, from_dict, unnamed
+from reducer.dialects._wire import Wire, unnamed
 from reducer.saving import Saved
 from reducer.typed import Body, copied
 from reducer.view import View
@@ -85,9 +95,6 @@ class WireDetail(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class RareDelta(Wire):
-    thinking: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
-    reasoning_text: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
-    function_call: WireFunction | None = None
     thinking_blocks: list[Any] | None = None
     audio: dict[str, Any] | None = None
     obfuscation: Any = None
@@ -101,6 +108,9 @@ class Delta(Wire):
     reasoning_details: list[WireDetail] | None = None
     tool_calls: list[WireCall] | None = None
     refusal: str | list[Any] | UnsetType | None = UNSET
+    thinking: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    reasoning_text: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    function_call: WireFunction | None = None
     rare: RareDelta | None = unnamed("rare")
 
 
@@ -334,7 +344,11 @@ class ChatCompletion(Body, frozen=True):
 
 # -- state ---------------------------------------------------------------------------------------
 
+# Declared text keys of a delta, in the order a message has them.
+TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "reasoning_text")
 _SCAFFOLDING = frozenset({"obfuscation", "sequence_number"})
+# Lists of a delta whose entries come whole: an `index` counts those of one chunk, and names no entry (C36, C37).
+_APPENDED = ("annotations", "images")
 
 
 class _Text(Saved):
@@ -707,6 +721,11 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
     return _refuse(state)
 
 
+def _widened(chunk: NarrowChunk[Any]) -> Chunk:
+    """The same as a chunk like others."""
+    return msgspec.json.decode(msgspec.json.encode(chunk), type=Chunk)
+
+
 def _refuse(state: ChatState) -> object:
     """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
     state.narrow = None
@@ -736,8 +755,8 @@ def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None
     if choices:
         if any(wire.index not in state.choices for wire in choices):
             check_growth(state, choices, bounded=state.counted is None)
-        if any(_is_odd(state, wire) for wire in choices):
-            return SPLIT  # nothing of it has been taken: it is handled again, from a dict
+        if chunk.extra is None and all(wire.delta is None and wire.matched_stop is not UNSET for wire in choices):
+            return SPLIT  # as a dict it is recognised: a text completion's
     state.begun = True
     if ident != state.id and ident is not None:
         state.take_id(ident)
@@ -837,6 +856,14 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
             _add_text(state, choice, "reasoning", delta.reasoning)
         if delta.reasoning_details is not None:
             _add_details(choice, delta.reasoning_details)
+        if delta.thinking is not UNSET:
+            _add_text(state, choice, "thinking", delta.thinking)
+        if delta.reasoning_text is not UNSET:
+            _add_text(state, choice, "reasoning_text", delta.reasoning_text)
+        if delta.function_call is not None:
+            if choice.function_call is None:
+                choice.function_call = _Call(state)
+            choice.function_call.add_function(delta.function_call, state)
         if delta.extra is not None:
             _add_rare_delta(state, choice, delta, delta.extra)
     elif wire.text is not None and (wire.rare is None or wire.rare.message is None):
@@ -851,7 +878,7 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
         if wire.logprobs is not UNSET:
             choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
     if wire.content_filter_results is not UNSET and wire.content_filter_results != choice.filters:
-        _add_filters(choice, wire.content_filter_results)
+        _add_filters(state, choice, wire.content_filter_results)
     if wire.native_finish_reason is not None:
         choice.extra["native_finish_reason"] = wire.native_finish_reason
     if wire.stop_reason is not None:
@@ -867,14 +894,6 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
 def _add_rare_delta(state: ChatState, choice: _Choice, delta: Delta, extra: dict[str, Any]) -> None:
     rare = delta.rare
     if rare is not None:
-        if rare.thinking is not UNSET:
-            _add_text(state, choice, "thinking", rare.thinking)
-        if rare.reasoning_text is not UNSET:
-            _add_text(state, choice, "reasoning_text", rare.reasoning_text)
-        if rare.function_call is not None:
-            if choice.function_call is None:
-                choice.function_call = _Call(state)
-            choice.function_call.add_function(rare.function_call, state)
         if rare.audio is not None:
             choice.audio = choice.audio or {}
             _add_audio(choice.audio, rare.audio)
@@ -926,24 +945,13 @@ def _add_text(state: ChatState, choice: _Choice, key: str, value: Any) -> None:
     text.add(value)
 
 
-def _is_odd(state: ChatState, wire: WireChoice) -> bool:
-    """Whether the typed decoder should have refused this: another dialect's choice, or what it skipped."""
-    if wire.delta is None and wire.matched_stop is not UNSET and wire.extra is None:
-        return True
-    results = wire.content_filter_results
-    if type(results) is not msgspec.Raw:
-        return False
-    try:
-        value = msgspec.json.decode(results)
-        return value is not None and type(value) is not dict
-    except (ValueError, RecursionError):
-        return True
-
-
-def _add_filters(choice: _Choice, results: Any) -> None:
+def _add_filters(state: ChatState, choice: _Choice, results: Any) -> None:
     if type(results) is msgspec.Raw:
         choice.filters = results.copy()
-        results = msgspec.json.decode(results)
+        results = decode(bytes(results), state.report, state.options.limits.max_depth)
+        if type(results) is not dict and results is not None:
+            state.report("wrong_type", {"choices.content_filter_results": results}, "left out")
+            return
     if results is not None:
         merge(choice.extra, {"content_filter_results": results})
 
@@ -1074,6 +1082,14 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
             seen = choice.undeclared.setdefault(key, [])
             seen.append(value)
     rest = {key: value for key, value in extra.items() if key not in choice.texts}
+    for key in _APPENDED:
+        value = rest.get(key)
+        into = choice.message_extra.get(key, [])
+        if type(value) is list and type(into) is list:
+            choice.message_extra[key] = into
+            for entry in rest.pop(key):
+                if entry not in into:
+                    into.append(copied(entry))
     if rest:
         merge(choice.message_extra, rest, add=True)
 
@@ -1361,67 +1377,95 @@ def _has_deltas(choice: _Choice) -> bool:
 
 
 def texts(state: ChatState, chunk: Chunk | TextChunk | ArgumentsChunk) -> list[tuple[str, str, Any]] | None:
-    """The texts that a chunk added, if repeating it with others would add those and nothing else."""
-    if isinstance(chunk, TextChunk):
-        delta = chunk.choices[0].delta
-        choice = state.choices[chunk.choices[0].index]
-        return [("content", delta.content, choice.content.plain)] if delta.content else None
-    if isinstance(chunk, ArgumentsChunk):
-        call = state.choices[chunk.choices[0].index].touched
-        value = chunk.choices[0].delta.tool_calls[0].function.arguments
-        return [("arguments", value, call.plain)] if call is not None and value else None
+    """The texts that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
+    if isinstance(chunk, NarrowChunk):
+        chunk = _widened(chunk)
+    elif not isinstance(chunk, Chunk):
+        return None
     choices = chunk.choices
-    if not choices or len(choices) != 1 or state.counted is not None:
+    if not choices or len(choices) != 1 or state.counted is not None or state.row["chunk"] is not on_chunk:
+        return None
+    if (chunk.id and chunk.id != state.id) or (chunk.model and chunk.model != state.model):
+        return None
+    if chunk.usage and state.usage is not None and loses_usage(state.usage, chunk.usage):
         return None
     wire = choices[0]
     delta = wire.delta
-    if delta is None or type(wire.logprobs) is dict or wire.token_ids is not None or delta.extra or delta.rare:
-        return None
     choice = state.choices.get(place(wire))
-    # Who names the role in every chunk has done so twice by now; the second time may be a replay (C45).
-    if choice is None or (delta.role and choice.roles < 2):
+    if delta is None or choice is None or not _is_settled(choice, wire) or delta.extra:
+        return None
+    if delta.function_call is not None or delta.rare is not None:
+        return None
         return None
     found: list[tuple[str, str, Any]] = []
-    for key in ("content", "refusal", "reasoning_content", "reasoning"):
+    for key in TEXTS:
         value = getattr(delta, key)
-        if not value:
+        if value is UNSET or (value is None and (key == "content" or key in choice.texts)):
             continue
         text = choice.content if key == "content" else choice.texts.get(key)
-        if type(value) is not str or text is None or text.parts is not None or text.watch is not None:
+        if type(value) is not str or text is None or text.parts is not None or text.text is None:
             return None
-        found.append((key, value, text.text))
+        if value and text.watch is not None:
+            return None
+        if value:
+            found.append((key, value, text.text))
+    for calls in (delta.tool_calls, delta.reasoning_details):
+        if calls and len(calls) != 1:
+            return None
     if delta.tool_calls:
         entry = delta.tool_calls[0]
-        call = choice.touched
-        function = entry.function
-        if (
-            len(delta.tool_calls) != 1
-            or call is None
-            or entry.index is None
-            or entry.index != call.index
-            or entry.extra
-        ):
+        call = choice.at_index.get(entry.index) if entry.index is not None else None
+        if call is None or entry.id or entry.custom is not None or entry.extra:
             return None
-        if entry.id or entry.custom is not None or function is None or function.name or function.extra:
+        function = entry.function
+        if function is None or function.name or function.extra or (entry.type and call.type is None):
             return None
         if type(function.arguments) is not str or call.watch is not None or call.arguments is None:
             return None
-        found.append(("arguments", function.arguments, call.arguments))
+        if function.arguments:
+            found.append(("arguments", function.arguments, call.arguments))
     if delta.reasoning_details:
         detail = msgspec.to_builtins(delta.reasoning_details[0])
         last = choice.details[-1] if choice.details else None
-        if (
-            len(delta.reasoning_details) != 1
-            or type(detail) is not dict
-            or type(last) is not dict
-            or not _same_detail(last, detail)
-        ):
+        if type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
             return None
-        added = [key for key in _DETAIL_TEXTS if detail.get(key)]
-        if len(added) != 1 or not isinstance(last.get(added[0]), Fragments) or detail.get("signature"):
-            return None
-        found.append((added[0], detail[added[0]], last[added[0]]))
+        for key, value in detail.items():
+            if key in _DETAIL_TEXTS and type(value) is str:
+                if not isinstance(last.get(key), Fragments):
+                    return None
+                if value:
+                    found.append((key, value, last[key]))
+            elif not _is_settled_value(last, key, value):
+                return None
     return found or None
+
+
+def _is_settled(choice: _Choice, wire: WireChoice) -> bool:
+    """Whether a choice has everything that a chunk says beside its delta."""
+    if wire.finish_reason and wire.finish_reason != choice.finish:
+        return False
+    if wire.delta is not None and wire.delta.role and choice.roles < 2:
+        return False  # the second time may be a replay (C45)
+    if wire.logprobs is not UNSET and (wire.logprobs is not None or choice.logprobs is UNSET):
+        return False
+    if wire.rare is not None or wire.token_ids is not None:
+        return False
+    if wire.matched_stop is not UNSET and not _is_settled_value(choice.extra, "matched_stop", wire.matched_stop):
+        return False
+    filters: Any = wire.content_filter_results
+    if type(filters) is msgspec.Raw and filters != choice.filters:
+        return False
+    if wire.extra and not all(_is_settled_value(choice.extra, key, value) for key, value in wire.extra.items()):
+        return False
+    if type(filters) is dict and not _is_settled_value(choice.extra, "content_filter_results", filters):
+        return False
+    return _is_settled_value(choice.extra, "native_finish_reason", wire.native_finish_reason) and _is_settled_value(
+        choice.extra, "stop_reason", wire.stop_reason
+    )
+
+
+def _is_settled_value(has: dict[str, Any], key: str, value: Any) -> bool:
+    return value is None or (key in has and repr(has[key]) == repr(value))
 
 
 def recognise(obj: dict[str, Any]) -> bool:
@@ -1431,8 +1475,10 @@ def recognise(obj: dict[str, Any]) -> bool:
         return True  # whatever it calls itself (C16)
     if type(kind) is str and kind.startswith("chat.completion"):
         return True
-    if "choices" not in obj or kind == "text_completion":
+    if kind == "text_completion":
         return False
+    if "choices" not in obj:
+        return "prompt_filter_results" in obj  # C7, where a recorder drops empty lists
     # A legacy completion has its text on the choice, and neither delta nor message.
     return type(choices) is not list or not any(type(c) is dict and "text" in c for c in choices)
 
@@ -1472,7 +1518,7 @@ DIALECT = Dialect(
     name="openai.chat",
     final=ChatCompletion,
     decode=msgspec.json.Decoder(Chunk).decode,
-    revive=lambda obj, report: from_dict(Chunk, obj, report),
+    revive=partial(revived, Chunk),
     recognise=recognise,
     is_body=is_body,
     carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),
@@ -1482,6 +1528,8 @@ DIALECT = Dialect(
     has_content=lambda state: any(choice.has_content() for choice in state.choices.values()),
     find_error=find_error,
     texts=texts,
-    idle=("obfuscation", "p"),
+    idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
+    routes=("choices.0.index", "choices.0.delta.tool_calls.0.index"),
     handlers=HANDLERS,
+    decides=lambda obj: not is_undecided(obj),
 )

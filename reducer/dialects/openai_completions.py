@@ -17,20 +17,30 @@ capture is not told apart; another ``id`` is reported.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.dialects._completion import (
+    Envelope,
+    Usage,
+    check_growth,
+    is_undecided,
+    place,
+    revived,
+    watched,
+    with_logprobs,
+)
 from reducer.dialects._dialect import Dialect, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
-from reducer.dialects._wire import Wire, from_dict
+from reducer.dialects._wire import Wire
 from reducer.saving import Saved
 from reducer.typed import Body
 from reducer.view import View
@@ -294,8 +304,8 @@ def recognise(obj: dict[str, Any]) -> bool:
     if type(kind) is str and kind.startswith(("text_completion", "chat.completion")):
         return kind.startswith("text_completion")
     choices = obj.get("choices")
-    if type(choices) is not list:
-        return False
+    if type(choices) is not list or not choices:
+        return is_undecided(obj)
     return any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
 
 
@@ -322,7 +332,7 @@ DIALECT = Dialect(
     name="openai.completions",
     final=Completion,
     decode=msgspec.json.Decoder(Chunk).decode,
-    revive=lambda obj, report: from_dict(Chunk, obj, report),
+    revive=partial(revived, Chunk),
     recognise=recognise,
     is_body=is_body,
     carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),

@@ -219,6 +219,11 @@ PART_LISTS = ("content", "summary")
 # Never compared: they change between stages of one honest answer (R5, R6, R7).
 _INCOMPARABLE = frozenset({"id", "status", "encrypted_content", "signature", "fingerprint"})
 _MISSING = object()
+_TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+# Where an event has no response, any other key may be one of its keys.
+_FLAT = tuple(
+    key for key in Event.__struct_fields__ if key not in ("type", "sequence_number", "obfuscation", "response", "extra")
+)
 
 
 class _Text(Saved):
@@ -439,6 +444,9 @@ class ResponsesState(State):
         self.delta_text: _Text | None = None
         self.delta_plain: Fragments | None = None  # what the next piece of this text joins, without more ado
 
+    def delta_key(self) -> tuple[str | None, str | None, int | None, int | None]:
+        return self.delta_type, self.delta_item, self.delta_output, self.delta_index
+
     def forget_delta(self) -> None:
         self.delta_type = None
         self.delta_plain = None
@@ -462,6 +470,8 @@ class ResponsesState(State):
                 slot = self.by_index.get(index)
             elif not event.item_id:
                 slot = next((s for s in reversed(self.slots) if s.item.get("type") == kind), None)
+            else:
+                slot = self.nameless(kind)
         if slot is None:
             slot = self.open(index)
         if not slot.item:
@@ -473,6 +483,11 @@ class ResponsesState(State):
         if event.item_id and event.item_id not in self.by_id:
             self.by_id[event.item_id] = slot
         return slot
+
+    def nameless(self, kind: str) -> _Slot | None:
+        """Return the newest open item of a kind that has no id: in llama.cpp only the deltas of a call have one."""
+        slots = (s for s in reversed(self.slots) if s.item.get("type") == kind and not s.done)
+        return next((s for s in slots if not s.item.get("id")), None)
 
     def in_order(self) -> list[_Slot]:
         """The slots by output index, and those without one last; of one index in order of appearance."""
@@ -564,22 +579,36 @@ def on_terminal(state: ResponsesState, event: Event) -> None:
     state.row = HANDLERS["OVER"]
     envelope = event.response
     if envelope is None:
-        state.report("terminal_without_response", event.type, "the newest envelope and the items that came")
+        envelope = _own_keys(event)
+        chosen = "the newest envelope and the items that came" if not envelope else "the event's own keys over those"
+        state.report("terminal_without_response", event.type, chosen)
         if state.envelope is not None:
             state.envelope["status"] = event.type.rpartition(".")[2]
+        elif envelope:
+            state.envelope = {"object": "response"}
+        if envelope:
+            _overlay(state, envelope)
     else:
         _overlay(state, envelope)
-    error = envelope.get("error") if envelope is not None else None
+        if event.extra:
+            state.terminal_extra = {key: value for key, value in event.extra.items() if key != "stream_id"}
+    error = envelope.get("error")
     if event.type == "response.failed" and state.error is None:
         state.error = _errors.normalise(error, error) if error else ProviderError()
-    if event.extra:
-        state.terminal_extra = {key: value for key, value in event.extra.items() if key != "stream_id"}
     _report_repairs(state, state.report)
-    output = envelope.get("output") if envelope is not None else None
+    output = envelope.get("output")
     state.output = _reconciled(state, output if type(output) is list else [])
     state.slots = []
     state.by_id = {}
     state.by_index = {}
+
+
+def _own_keys(event: Event) -> dict[str, Any]:
+    """What an event says beside its type: a response laid flat, or a part of one (R13)."""
+    own = {key: value for key in _FLAT if (value := getattr(event, key)) is not None}
+    own |= event.extra or {}
+    own.pop("stream_id", None)
+    return own
 
 
 def _reconciled(state: ResponsesState, output: list[Any]) -> list[Any]:
@@ -693,7 +722,11 @@ def on_item_done(state: ResponsesState, event: Event) -> None:
         if index is not None:
             candidates = [s for s in reversed(state.slots) if s.index == index]
         else:
+            # Of a kind in order of appearance; a call by its call_id, if it has one.
             candidates = [s for s in state.slots if s.item.get("type") == item.get("type")]
+            if _key(item.get("call_id")):
+                candidates = [s for s in candidates if s.item.get("call_id") in (item["call_id"], None)]
+                candidates.sort(key=lambda s: s.item.get("call_id") is None)
         for candidate in candidates:
             kind = candidate.item.get("type")
             if not candidate.done and (kind is None or kind == item.get("type")):
@@ -740,8 +773,7 @@ def _add_delta(family: Family, index: int | None, state: ResponsesState, event: 
     if type(piece) is not str:
         piece = _piece(state, piece)
     text = state.delta_text
-    before = (state.delta_type, state.delta_item, state.delta_output, state.delta_index)
-    if before != (event.type, event.item_id, event.output_index, index):
+    if state.delta_key() != (event.type, event.item_id, event.output_index, index):
         text = _text(state, family, event, index)
         state.delta_item = event.item_id
         if text is not None and text.watch is None and text.stage == ADDED:
@@ -1025,13 +1057,18 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
     output = state.output
     body["output"] = output if output is not None else [slot.build() for slot in state.in_order() if slot.item]
     for key, value in state.terminal_extra.items():
-        body.setdefault(key, value)
+        if body.get(key) is None:
+            body[key] = value
     return body
 
 
 def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | None:
-    """The text that a delta added, if repeating it with another would add that and nothing else."""
-    if state.delta_type != event.type or type(event.delta) is not str or event.extra:
+    """The text that a delta would add, if it goes on where the last one did."""
+    if state.row is not OPEN or type(event.delta) is not str or event.extra:
+        return None
+    index = event.content_index if event.summary_index is None else event.summary_index
+    both = event.content_index is not None and event.summary_index is not None
+    if both or (event.type, event.item_id, event.output_index, index) != state.delta_key():
         return None
     text = state.delta_text
     if text is None or text.stage != DELTA or text.watch is not None or event.logprobs:
@@ -1066,6 +1103,11 @@ def revive(obj: dict[str, Any], report: Report) -> Event:
         report("terminal_without_response", obj.get("type"), "the event's own keys")
         flat = {key: value for key, value in obj.items() if key not in ("type", "sequence_number", "stream_id")}
         obj = {"type": obj.get("type"), "response": flat}
+    kind = obj.get("type")
+    if type(kind) is str and kind in _TERMINAL and obj.get("response") is None:
+        # A key of a response is not of the type that it has in events: `text`, say.
+        aside = ("type", "sequence_number", "obfuscation", "response")
+        return Event(type=kind, extra={key: value for key, value in obj.items() if key not in aside})
     return from_dict(Event, obj, report)
 
 
