@@ -527,7 +527,7 @@ class Reducer(Generic[BodyT]):
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         self._learn_in = self._learn_every
         self._attempts += 1
-        if self._attempts > 3:
+        if self._attempts > 8:
             self._learn_every = min(2 * self._learn_every, 1024)
         texts = dialect.texts(stream.state, self._event)
         if texts is None:

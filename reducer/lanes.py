@@ -33,6 +33,7 @@ from reducer.framing import Frames
 
 _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
+_LONGEST_NUMBER = 16
 _DATA = b"data: "
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
@@ -154,8 +155,8 @@ class Template:
                 misfits.update(place for place, one in enumerate(found) if not one)
         columns = [*before, middle, *reversed(behind)]
         for kind, column in zip(self._kinds, columns, strict=True):
-            if kind != TEXT and not _PROOFS[kind](column):
-                misfits.update(place for place, one in enumerate(column) if not _PROOFS[kind]((one,)))
+            if kind != TEXT:
+                misfits.update(_misfits(kind, column))
         return columns, sorted(misfits)
 
     def texts(self, columns: Columns) -> dict[Any, tuple[int, list[str]]] | None:
@@ -213,8 +214,15 @@ def _apart(column: Sequence[bytes]) -> list[str] | None:
     # Each string must be one by itself: half a character, or half of a surrogate pair, is not. Where no entry ends
     # in a backslash that escapes, each of the quotes put around them counts as one, so a list of as many strings as
     # entries leaves no quote for the entries themselves.
-    if b"\\\n" in b"\n".join(column) + b"\n" and any(map(_ends_escaping, column)):
-        return None
+    lines = b"\n".join(column) + b"\n"
+    at = lines.find(b"\\\n")
+    while at >= 0:
+        begin = at
+        while begin and lines[begin - 1] == 0x5C:
+            begin -= 1
+        if (at - begin) % 2 == 0:
+            return None
+        at = lines.find(b"\\\n", at + 1)
     try:
         strings: list[str] = msgspec.json.decode(b'["%s"]' % b'","'.join(column), type=list[str])
     except ValueError:
@@ -222,31 +230,45 @@ def _apart(column: Sequence[bytes]) -> list[str] | None:
     return strings if len(strings) == len(column) else None
 
 
-def _ends_escaping(entry: bytes) -> bool:
-    return entry.endswith(b"\\") and (len(entry) - len(entry.rstrip(b"\\"))) % 2 == 1
-
-
-def _is_padding(column: Sequence[bytes]) -> bool:
+def _are_padding(column: Sequence[bytes]) -> bool:
     padding = b"".join(column)
     return padding.isalnum() or not padding
 
 
-def _is_number(column: Sequence[bytes]) -> bool:
+def _are_numbers(column: Sequence[bytes]) -> bool:
     # No 0: what counts up begins with it, and where it comes later it says more than that.
-    return b"".join(column).isdigit() and not any(not n or len(n) > 16 or n[0] == 0x30 for n in column)
+    lines = b"\n%s\n" % b"\n".join(column)
+    return (
+        b"".join(column).isdigit()
+        and b"\n0" not in lines
+        and b"\n\n" not in lines
+        and max(map(len, column)) <= _LONGEST_NUMBER
+    )
 
 
-def _is_blank(column: Sequence[bytes]) -> bool:
+def _are_blanks(column: Sequence[bytes]) -> bool:
     return not b"".join(column).strip(b" ")
 
 
-def _is_route(column: Sequence[bytes]) -> bool:
-    return all(n == b"0" or _is_number((n,)) for n in set(column))
+def _are_routes(column: Sequence[bytes]) -> bool:
+    return all(n == b"0" or _are_numbers((n,)) for n in set(column))
 
 
 _PROOFS: dict[int, Callable[[Sequence[bytes]], bool]] = {
-    PADDING: _is_padding, NUMBER: _is_number, BLANKS: _is_blank, ROUTE: _is_route,
+    PADDING: _are_padding, NUMBER: _are_numbers, BLANKS: _are_blanks, ROUTE: _are_routes,
 }  # fmt: skip
+
+
+def _misfits(kind: int, column: Sequence[bytes], begin: int = 0) -> Iterator[int]:
+    """The places of what is not of a kind, by halves: most often there are few."""
+    if _PROOFS[kind](column):
+        return
+    if len(column) == 1:
+        yield begin
+        return
+    half = len(column) // 2
+    yield from _misfits(kind, column[:half], begin)
+    yield from _misfits(kind, column[half:], begin + half)
 
 
 def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
