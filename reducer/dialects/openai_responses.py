@@ -24,15 +24,15 @@ the terminal one, except that a non-empty one is a checkpoint that replaces the 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 from msgspec import field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
-from reducer.dialects._fragments import Fragments
+from reducer.dialects._dialect import SPLIT, Dialect, Handler, LimitReached, Options, State
+from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
     ToView,
@@ -54,11 +54,14 @@ from reducer.view import FinishReason, UsageView, View
 
 # -- wire events ---------------------------------------------------------------------------------
 
+if TYPE_CHECKING:
+    Kind = str  # see the table of handlers
+
 
 class Event(Wire):
     """Any event: the fields of all of them, since most are told apart by ``type`` alone."""
 
-    type: str = ""
+    type: Kind = ""
     sequence_number: int | None = None
     item_id: str | None = None
     output_index: int | None = None
@@ -83,12 +86,6 @@ class Event(Wire):
     annotation: Any = None
     output: Any = None
     response: dict[str, Any] | None = None
-    partial_image_b64: Any = None
-    partial_image_index: Any = None
-    output_format: Any = None
-    size: Any = None
-    quality: Any = None
-    background: Any = None
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -425,7 +422,8 @@ class ResponsesState(State):
     """A response in the making."""
 
     __slots__ = (
-        "by_id", "by_index", "delta_key", "delta_part", "envelope", "id", "model", "output", "slots", "terminal_extra",
+        "by_id", "by_index", "delta_index", "delta_item", "delta_output", "delta_plain", "delta_text", "delta_type",
+        "envelope", "id", "model", "output", "slots", "terminal_extra",
     )  # fmt: skip
 
     def __init__(self, options: Options, report: Report) -> None:
@@ -439,8 +437,19 @@ class ResponsesState(State):
         self.output: list[Any] | None = None  # as the terminal event left it
         self.terminal_extra: dict[str, Any] = {}
         # The text that the last delta went to: most deltas follow one of their own kind.
-        self.delta_key: Any = None
-        self.delta_part: _Text | None = None
+        self.delta_type: str | None = None  # None: the next one may go elsewhere
+        self.delta_item: str | None = None
+        self.delta_output: int | None = None
+        self.delta_index: int | None = None
+        self.delta_text: _Text | None = None
+        self.delta_plain: Fragments | None = None  # what the next piece of this text joins, without more ado
+
+    def delta_key(self) -> tuple[str | None, str | None, int | None, int | None]:
+        return self.delta_type, self.delta_item, self.delta_output, self.delta_index
+
+    def forget_delta(self) -> None:
+        self.delta_type = None
+        self.delta_plain = None
 
     def open(self, index: int | None) -> _Slot:
         limit = self.options.limits.max_items
@@ -542,7 +551,7 @@ def on_envelope(state: ResponsesState, event: Event) -> None:
         state.slots = []
         state.by_id = {}
         state.by_index = {}
-        state.delta_key = None
+        state.forget_delta()
         for index, item in enumerate(output):
             if type(item) is dict:
                 _add_item(state, item, index)
@@ -692,7 +701,7 @@ def _add_item(state: ResponsesState, item: dict[str, Any], index: int | None) ->
     slot.take(item, ADDED, state.report)
     if _key(ident):
         state.by_id[ident] = slot  # type: ignore[index]
-    state.delta_key = None
+    state.forget_delta()
 
 
 def _same_call(left: dict[str, Any], right: dict[str, Any]) -> bool:
@@ -728,30 +737,60 @@ def on_item_done(state: ResponsesState, event: Event) -> None:
     slot.take(item, ITEM_DONE, state.report)
     if _key(ident):
         state.by_id[ident] = slot  # type: ignore[index]
-    state.delta_key = None
+    state.forget_delta()
 
 
-def on_delta(family: Family, state: ResponsesState, event: Event) -> None:
+def on_delta(family: Family) -> Handler:
     """``*.delta`` of a text: append it."""
+    of_summary = family.list == "summary"
+
+    def handle(state: ResponsesState, event: Event) -> None:
+        piece = event.delta
+        index = event.summary_index if of_summary else event.content_index
+        plain = state.delta_plain
+        # Nearly every event goes on where the last delta ended. Not the same object may still be equal.
+        if (
+            plain is not None
+            and event.type is state.delta_type
+            and index is state.delta_index
+            and event.output_index is state.delta_output
+            and event.item_id == state.delta_item
+            and type(piece) is str
+            and not event.logprobs
+        ):
+            pieces = plain.pieces
+            pieces.append(piece)
+            if len(pieces) >= GATHERED:
+                plain.gather()
+        else:
+            _add_delta(family, index, state, event)
+
+    return handle
+
+
+def _add_delta(family: Family, index: int | None, state: ResponsesState, event: Event) -> None:
     piece = event.delta
     if type(piece) is not str:
         piece = _piece(state, piece)
-    index = event.content_index if family.list != "summary" else event.summary_index
-    key = (event.type, event.item_id, event.output_index, index)
-    if key == state.delta_key:
-        text = state.delta_part
-    else:
+    text = state.delta_text
+    if state.delta_key() != (event.type, event.item_id, event.output_index, index):
         text = _text(state, family, event, index)
-        state.delta_key = key
-        state.delta_part = text
+        state.delta_item = event.item_id
         if text is not None and text.watch is None and text.stage == ADDED:
             text.watch = Watch("cumulative" in state.options.repairs)
+    state.delta_type = event.type
+    state.delta_output = event.output_index
+    state.delta_index = index
+    state.delta_text = text
+    state.delta_plain = None
     if text is None:
         return
     if text.stage >= PART_DONE:
         state.report("late_delta", piece, "ignored: the text is done")
         return
     text.append(piece)
+    if text.watch is None:
+        state.delta_plain = text.fragments
     if event.logprobs:
         part = state.find(event, family.item).part(family.list or "content", index, family.part, family.field)
         if part.logprobs is None:
@@ -791,7 +830,7 @@ def on_text_done(family: Family, state: ResponsesState, event: Event) -> None:
         part.logprobs = list(event.logprobs)
     if event.name and family.list is None and slot.item.get("name") is None and not slot.done:
         slot.item["name"] = event.name
-    state.delta_key = None
+    state.forget_delta()
 
 
 def on_part_added(key: str, state: ResponsesState, event: Event) -> None:
@@ -826,7 +865,7 @@ def _take_part(key: str, state: ResponsesState, event: Event, stage: int) -> Non
         part.text, part.logprobs = text, logprobs
     elif not slot.done or stage > ADDED:
         part.replace(dict(obj), stage, state.report, f"{key}[{index}]")
-    state.delta_key = None
+    state.forget_delta()
 
 
 def on_annotation_added(state: ResponsesState, event: Event) -> None:
@@ -979,7 +1018,7 @@ OPEN: dict[str, Any] = {
     "response.audio.transcript.done": on_nothing,
 }
 for _name, _family in FAMILIES.items():
-    OPEN[f"{_name}.delta"] = partial(on_delta, _family)
+    OPEN[f"{_name}.delta"] = on_delta(_family)
     OPEN[f"{_name}.done"] = partial(on_text_done, _family)
 for _name, _original in ALIASES.items():
     OPEN[f"{_name}.delta"] = OPEN[f"{_original}.delta"]
@@ -987,6 +1026,10 @@ for _name, _original in ALIASES.items():
 for _kind, _statuses in _STATUS.items():
     for _status in _statuses:
         OPEN[f"response.{_kind}.{_status}"] = partial(on_status, _kind, _status)
+
+if not TYPE_CHECKING:
+    # A string that the decoder knows need not be made, nor hashed, for every event. Any other it refuses.
+    Kind = Literal[tuple(OPEN)]
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "OPEN": OPEN,
@@ -1025,9 +1068,9 @@ def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | N
         return None
     index = event.content_index if event.summary_index is None else event.summary_index
     both = event.content_index is not None and event.summary_index is not None
-    if both or (event.type, event.item_id, event.output_index, index) != state.delta_key:
+    if both or (event.type, event.item_id, event.output_index, index) != state.delta_key():
         return None
-    text = state.delta_part
+    text = state.delta_text
     if text is None or text.stage != DELTA or text.watch is not None or event.logprobs:
         return None
     return [("delta", event.delta, text.fragments)] if event.delta else None
