@@ -134,7 +134,6 @@ class WireChoice(Wire):
 
 class RareChunk(Wire):
     x_groq: dict[str, Any] | None = None
-    prompt_filter_results: list[Any] | None = None
     metadata: Any = None
     moderation: Any = None
     error: Any = None  # the engine looks for it in all its shapes
@@ -155,11 +154,15 @@ class Chunk(Wire):
     obfuscation: Any = None
     p: Any = None
     sequence_number: Any = None
+    prompt_filter_results: list[Any] | None = None
     rare: RareChunk | None = unnamed("rare")
 
 
 # What most chunks are: a piece of the content, or of the arguments of a call, and nothing else. What is typed `None`
 # needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
+
+
+TEXT, ARGUMENTS = "\x7ftext", "\x7farguments"  # as types no wire has them
 
 
 class TextDelta(Wire, kw_only=True):
@@ -181,7 +184,7 @@ class ArgumentsCall(Wire, kw_only=True):
 
 class ArgumentsDelta(Wire, kw_only=True):
     content: None = None
-    tool_calls: list[ArgumentsCall]
+    tool_calls: tuple[ArgumentsCall]
 
 
 DeltaT = TypeVar("DeltaT", TextDelta, ArgumentsDelta)
@@ -199,12 +202,12 @@ class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
 class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
     id: str | None = None
     object: Any = None
-    created: Any = None
+    created: int | float | str | None = None
     model: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
     provider: str | None = None
-    choices: list[NarrowChoice[DeltaT]]
+    choices: tuple[NarrowChoice[DeltaT]]
     usage: None = None
     obfuscation: Any = None
     p: Any = None
@@ -212,11 +215,11 @@ class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
 
 
 class TextChunk(NarrowChunk[TextDelta]):
-    type: ClassVar[str] = "text"
+    type: ClassVar[str] = TEXT
 
 
 class ArgumentsChunk(NarrowChunk[ArgumentsDelta]):
-    type: ClassVar[str] = "arguments"
+    type: ClassVar[str] = ARGUMENTS
 
 
 decode_text = msgspec.json.Decoder(TextChunk).decode
@@ -641,6 +644,7 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
         and chunk.model == state.model
         and state.created
         and not chunk.usage
+        and chunk.prompt_filter_results is None
         and len(choices) == 1
     ):
         # Nearly every chunk: nothing is new but in the one choice.
@@ -663,9 +667,8 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
 
 def on_text(state: ChatState, chunk: TextChunk) -> object:
     """A piece of the content, and nothing else."""
-    choices = chunk.choices
-    if chunk.id == state.id and chunk.model == state.model and len(choices) == 1:
-        wire = choices[0]
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
         choice = state.choices.get(wire.index)
         if choice is not None and wire.logprobs is choice.logprobs:
             if chunk.system_fingerprint:
@@ -691,13 +694,11 @@ def on_text(state: ChatState, chunk: TextChunk) -> object:
 
 def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
     """A piece of the arguments of a call that is known by its index, and nothing else."""
-    choices = chunk.choices
-    if chunk.id == state.id and chunk.model == state.model and len(choices) == 1:
-        wire = choices[0]
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
         choice = state.choices.get(wire.index)
-        entries = wire.delta.tool_calls
-        if choice is not None and wire.logprobs is choice.logprobs and len(entries) == 1:
-            entry = entries[0]
+        if choice is not None and wire.logprobs is choice.logprobs:
+            entry = wire.delta.tool_calls[0]
             call = choice.touched
             if call is None or call.index != entry.index:
                 call = choice.at_index.get(entry.index)
@@ -709,6 +710,8 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
                 if chunk.provider is not None:
                     state.provider = chunk.provider
                 plain = call.plain
+                if plain is None and len(choice.calls) > state.options.limits.max_calls:
+                    return _refuse(state)
                 if plain is not None:
                     pieces = plain.pieces
                     pieces.append(entry.function.arguments)
@@ -772,6 +775,8 @@ def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None
         state.tier = chunk.service_tier
     if chunk.provider is not None:
         state.provider = chunk.provider
+    if chunk.prompt_filter_results is not None:
+        state.prompt_filter = chunk.prompt_filter_results
     if chunk.extra is not None:
         _add_rare(state, chunk, chunk.extra)
     for wire in choices or ():
@@ -785,8 +790,6 @@ def _add_rare(state: ChatState, chunk: Chunk, extra: dict[str, Any]) -> None:
         if rare.x_groq is not None:
             state.x_groq = state.x_groq or {}
             merge(state.x_groq, rare.x_groq)
-        if rare.prompt_filter_results is not None:
-            state.prompt_filter = rare.prompt_filter_results
         if rare.metadata is not None:
             state.metadata = rare.metadata
         if rare.moderation is not None:
@@ -1216,6 +1219,10 @@ def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     choice.calls.append(call)
     if index is not None:
         choice.at_index[index] = call
+    if len(choice.calls) > state.options.limits.max_calls:
+        # An index that was used again has brought one too many, and from here on every entry is refused.
+        for other in choice.calls:
+            other.plain = None
     return call
 
 
@@ -1239,10 +1246,10 @@ def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
-    "OPEN": {"chunk": on_chunk, "text": on_text, "arguments": on_arguments, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, TEXT: on_text, ARGUMENTS: on_arguments, "[DONE]": on_done},
     "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
     # Folding goes on: only what begins another response is told apart, and `on_chunk` asks `done` for that.
-    "OVER": {"chunk": on_chunk, "text": on_text, "arguments": on_arguments},
+    "OVER": {"chunk": on_chunk, TEXT: on_text, ARGUMENTS: on_arguments},
 }
 
 
