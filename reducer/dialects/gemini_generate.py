@@ -86,9 +86,13 @@ class Chunk(Wire, rename="camel"):
     prompt_feedback: dict[str, Any] | None = None
 
 
+class WrappedChunk(Chunk, rename="camel"):
+    """A chunk that came in Code Assist's wrapper."""
+
+
 class Wrapped(Wire, rename="camel", kw_only=True):
     # What stands beside the chunk is about the call, and in no body.
-    response: Chunk
+    response: WrappedChunk
     trace_id: Any = None
     metadata: Any = None
     consumed_credits: Any = None
@@ -451,6 +455,8 @@ def on_chunk(state: GeminiState, chunk: Chunk) -> None:
             state.usage.update(usage)
         if chunk.create_time is not None:
             state.last["createTime"] = chunk.create_time
+        if state.narrow is None and type(chunk) is Chunk:
+            state.narrow = _decode_chunk
     else:
         _take_chunk(state, chunk, candidates)
 
