@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -162,12 +162,20 @@ class Chunk(Wire):
 # needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
 
 
-TEXT, ARGUMENTS = "\x7ftext", "\x7farguments"  # as types no wire has them
+TEXT, REASONING, ARGUMENTS = "\x7ftext", "\x7freasoning", "\x7farguments"  # as types no wire has them
 
 
 class TextDelta(Wire, kw_only=True):
     role: str | None = None
     content: str
+
+
+class ReasoningDelta(Wire, kw_only=True):
+    role: str | None = None
+    content: Literal[""] | None = None
+    reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
+    reasoning_details: list[WireDetail] | None = None
 
 
 class ArgumentsFunction(Wire, kw_only=True):
@@ -187,7 +195,7 @@ class ArgumentsDelta(Wire, kw_only=True):
     tool_calls: tuple[ArgumentsCall]
 
 
-DeltaT = TypeVar("DeltaT", TextDelta, ArgumentsDelta)
+DeltaT = TypeVar("DeltaT", TextDelta, ReasoningDelta, ArgumentsDelta)
 
 
 class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
@@ -218,11 +226,16 @@ class TextChunk(NarrowChunk[TextDelta]):
     type: ClassVar[str] = TEXT
 
 
+class ReasoningChunk(NarrowChunk[ReasoningDelta]):
+    type: ClassVar[str] = REASONING
+
+
 class ArgumentsChunk(NarrowChunk[ArgumentsDelta]):
     type: ClassVar[str] = ARGUMENTS
 
 
 decode_text = msgspec.json.Decoder(TextChunk).decode
+decode_reasoning = msgspec.json.Decoder(ReasoningChunk).decode
 decode_arguments = msgspec.json.Decoder(ArgumentsChunk).decode
 
 
@@ -692,6 +705,33 @@ def on_text(state: ChatState, chunk: TextChunk) -> object:
     return _refuse(state)
 
 
+def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
+    """A piece of reasoning under one or several names, and nothing else."""
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
+        choice = state.choices.get(wire.index)
+        if choice is not None and wire.logprobs is choice.logprobs:
+            if chunk.system_fingerprint:
+                state.fingerprint = chunk.system_fingerprint
+            if chunk.service_tier:
+                state.tier = chunk.service_tier
+            if chunk.provider is not None:
+                state.provider = chunk.provider
+            delta = wire.delta
+            if delta.content is not None and choice.content.text is None:
+                choice.content.add(delta.content)
+            if delta.role and choice.roles < 3:
+                _take_role(state, choice, delta, None)
+            if delta.reasoning_content is not UNSET:
+                _add_text(state, choice, "reasoning_content", delta.reasoning_content)
+            if delta.reasoning is not UNSET:
+                _add_text(state, choice, "reasoning", delta.reasoning)
+            if delta.reasoning_details is not None:
+                _add_details(choice, delta.reasoning_details)
+            return None
+    return _refuse(state)
+
+
 def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
     """A piece of the arguments of a call that is known by its index, and nothing else."""
     if chunk.id == state.id and chunk.model == state.model:
@@ -740,12 +780,12 @@ def _narrow_for(wire: WireChoice) -> Callable[[bytes], Any] | None:
     delta = wire.delta
     if delta is None or wire.content_filter_results is not UNSET or wire.finish_reason is not None:
         return None
-    if delta.reasoning is not UNSET or delta.reasoning_content is not UNSET or delta.reasoning_details is not None:
-        return None
     if wire.matched_stop is not UNSET or delta.refusal is not UNSET or wire.token_ids is not None:
         return None
     if delta.tool_calls:
         return decode_arguments if delta.role is None and not delta.content else None
+    if type(delta.reasoning) is str or type(delta.reasoning_content) is str:
+        return decode_reasoning if not delta.content else None
     return decode_text if delta.tool_calls is None and type(delta.content) is str else None
 
 
@@ -918,7 +958,9 @@ def _add_rare_choice(state: ChatState, choice: _Choice, wire: WireChoice, extra:
         state.error = normalise(extra["error"], extra["error"])
 
 
-def _take_role(state: ChatState, choice: _Choice, delta: Delta | TextDelta, finish: str | None) -> None:
+def _take_role(
+    state: ChatState, choice: _Choice, delta: Delta | TextDelta | ReasoningDelta, finish: str | None
+) -> None:
     """The first role. The first chunk once more, after others without a role, looks like a replay (C45)."""
     choice.roles += 1
     if choice.role is None:
@@ -1246,10 +1288,10 @@ def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
-    "OPEN": {"chunk": on_chunk, TEXT: on_text, ARGUMENTS: on_arguments, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments, "[DONE]": on_done},
     "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
     # Folding goes on: only what begins another response is told apart, and `on_chunk` asks `done` for that.
-    "OVER": {"chunk": on_chunk, TEXT: on_text, ARGUMENTS: on_arguments},
+    "OVER": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments},
 }
 
 
