@@ -67,13 +67,14 @@ REPAIRS = frozenset(
     {"cumulative", "choice_counter", "duplicate_chunks", "split_names", "usage_fields", "double_prefix"}
 )
 
-# Live reads that are held before they are proven: enough to share the cost, few enough to stay small.
+# Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
 _HELD = 128
-# Less than that is not worth learning from, nor a live stream before this event; and what is taken plainly between.
+_SHORT = 512
+_HELD_SIZE = 1 << 15
+# Less than that is not worth learning from; and what is taken plainly between.
 _WORTH = 1 << 13
 _STRETCH = 1 << 11
 _CACHED = 1 << 16  # bytes that are framed at once
-_LIVE = 4
 _FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 # The structs that a saved state may hold.
@@ -192,9 +193,9 @@ class Reducer(Generic[BodyT]):
         self._lanes = lanes and not strict and clock is None and not self._options.repairs
         self._lanes = self._lanes and limits.max_event_bytes >= 1 << 16  # a run is not looked at for its largest event
         self._templates: list[Template] = []  # the newest first
-        self._lane: Template | None = None  # what the next event is expected to be
-        self._live: Template | None = None  # the same, where the next byte fed begins an event
-        self._held: list[bytes] = []  # live reads that fit it, not yet proven
+        self._holds = self._lanes  # reads wait, to be looked at together
+        self._held: list[bytes] = []
+        self._held_size = 0  # of those that are not short
         self._learn_in = 1  # events until the next attempt to learn a template
         self._learn_every = 1
         self._attempts = 0  # since the last run
@@ -213,15 +214,13 @@ class Reducer(Generic[BodyT]):
 
         Raises `ClosedError` after `close`, `UsageError` for anything but bytes, and `ProblemError` under ``strict``.
         """
-        lane = self._live
-        if lane is not None and type(data) is bytes:
-            # The steady state of a live stream: one event a read, the same as before but for its text.
-            if data.startswith(lane.head) and data.endswith(lane.tail) and len(data) < lane.longest:
-                held = self._held
-                held.append(data)
-                if len(held) >= _HELD:
-                    self._prove()
-                return
+        if self._holds and type(data) is bytes and len(data) < _SHORT:
+            # The steady state of a live stream.
+            held = self._held
+            held.append(data)
+            if len(held) >= _HELD:
+                self._settle()
+            return
         if self._closed is not None:
             raise ClosedError("feed after close: a Reducer takes one stream")
         if type(data) is not bytes:
@@ -229,15 +228,19 @@ class Reducer(Generic[BodyT]):
                 data = memoryview(data).tobytes()
             except TypeError:
                 raise UsageError(f"feed takes bytes, not {type(data).__name__}; feed_event takes payloads") from None
+        if self._holds:
+            self._held.append(data)
+            self._held_size += len(data)
+            if self._held_size >= _HELD_SIZE:
+                self._settle()
+            return
         now = self._clock() if self._clock is not None and data else None
         if self._resumed and data:
             self._resumed = False
+            self._holds = self._lanes
             if self._framer.inside and _FRESH.match(data):
                 self._drop_tail()
-        if self._lanes:
-            self._feed_lanes(data)
-        else:
-            self._feed_plain(data)
+        self._feed_plain(data)
         if now is not None:
             self._tick(now)
         if self._strict:
@@ -256,7 +259,6 @@ class Reducer(Generic[BodyT]):
         if self._closed is not None:
             raise ClosedError("feed_event after close: a Reducer takes one stream")
         self._settle()
-        self._live = None
         data = _payload_bytes(payload)
         now = at if at is not None or self._clock is None else self._clock()
         self._eaten += len(data)
@@ -298,7 +300,7 @@ class Reducer(Generic[BodyT]):
         """
         if self._closed is None:
             self._settle()
-            self._live = None
+            self._holds = False
             frames = self._framer.flush()
             if self._framer.notes:
                 self._take_noted(frames)
@@ -453,22 +455,28 @@ class Reducer(Generic[BodyT]):
         elif frames:
             self._take(frames)
 
+    def _settle(self) -> None:
+        """Take what is held, before anything else happens."""
+        if self._held:
+            data = b"".join(self._held)
+            self._held = []
+            self._held_size = 0
+            self._feed_lanes(data)
+
     def _feed_lanes(self, data: bytes) -> None:
         """Go through the bytes by runs of proven events, and what is between them event by event."""
-        self._settle()
         framer = self._framer
         if self._templates:
             data = framer.untail() + data
         at = 0
         end = len(data)
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
-        # A short rest is not worth learning from, unless it is one live event of many.
-        while end - at >= _WORTH or (at < end and self._number >= _LIVE):
+        while end - at >= _WORTH or (at < end and self._templates):
             if framer.idle:
                 lane = next((lane for lane in self._templates if data.startswith(lane.head, at)), None)
                 if lane is not None:
                     rows, stop = lane.run(data, at)
-                    if len(rows) >= _FEW:
+                    if len(rows) > _FEW:
                         self._take_rows(lane, rows)
                         at = stop
                         stretch = _STRETCH
@@ -487,7 +495,6 @@ class Reducer(Generic[BodyT]):
             at = stop
         if at < end:
             self._feed_plain(data[at:] if at else data)
-        self._live = self._lane if framer.ready else None
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
@@ -536,8 +543,7 @@ class Reducer(Generic[BodyT]):
         prefix, suffix = data[:at], data[at + len(payload) :]
         if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
             return
-        lane = next((known for known in self._templates if known.fits(data)), None)
-        if lane is None:
+        if not any(known.fits(data) for known in self._templates):
             lane = learn(
                 prefix,
                 payload,
@@ -552,11 +558,9 @@ class Reducer(Generic[BodyT]):
                 # One of the same head has shown that it fits less.
                 others = [known for known in self._templates if not known.head.startswith(lane.head)]
                 self._templates = [lane, *others[:7]]
-        self._lane = lane
 
     def _take_rows(self, lane: Template, rows: list[bytes]) -> None:
         """Take events that should fit: those that are proven together, the others one by one."""
-        self._lane = lane
         self._learn_in = self._learn_every = 1
         self._attempts = 0
         lane.misses += 1
@@ -564,7 +568,6 @@ class Reducer(Generic[BodyT]):
         self._take_segments(lane, rows, columns, misfits)
         if lane.misses > 4:
             self._templates.remove(lane)
-            self._lane = None
 
     def _take_segments(self, lane: Template, rows: list[bytes], columns: Columns, misfits: list[int]) -> None:
         at = 0
@@ -580,17 +583,22 @@ class Reducer(Generic[BodyT]):
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
         """Add the texts of rows that fit, and handle the last of them, whose other values are the last."""
         texts = lane.texts(columns)
-        size = sum(map(len, rows)) + len(rows) * (len(lane.head) + len(lane.tail))
-        end = self._framer.offset + size
         if texts is None:
             self._take_segments(lane, rows, columns, lane.unsound(columns))
-        elif end <= self._check_at and self._add(lane, rows, texts):
+            return
+        size = sum(map(len, rows)) + len(rows) * (len(lane.head) + len(lane.tail))
+        end = self._framer.offset + size
+        if end <= self._check_at and self._add(lane, rows, texts):
             lane.misses = 0
             self._number += len(rows) - 1
             self._framer.skip(len(rows), size)
             self._run(lane.frame(rows[-1], end))
-        else:
-            self._feed_rows(lane, rows)
+            return
+        # The first of them may bring the state to where the others find it.
+        first = min(lane.misses * _FEW, len(rows))
+        lane.misses += 1
+        self._feed_rows(lane, rows[:first])
+        self._take_segments(lane, rows[first:], [column[first:] for column in columns], [])
 
     def _add(self, lane: Template, rows: list[bytes], texts: dict[Any, tuple[int, list[str]]]) -> bool:
         """Add texts where they belong, if that is all their events do."""
@@ -613,23 +621,6 @@ class Reducer(Generic[BodyT]):
     def _feed_rows(self, lane: Template, rows: list[bytes]) -> None:
         if rows:
             self._feed_plain(b"".join(map(lane.event, rows)))
-
-    def _settle(self) -> None:
-        """Prove and add what is held, before anything else happens."""
-        if self._held:
-            self._prove()
-
-    def _prove(self) -> None:
-        held = self._held
-        self._held = []
-        lane: Template = self._live  # type: ignore[assignment]
-        rows = lane.rows(held)
-        if rows is not None:
-            self._take_rows(lane, rows)
-        else:
-            self._feed_plain(b"".join(held))
-        if lane.misses > 4:
-            self._live = None
 
     # -- the loop --------------------------------------------------------------------------------
 

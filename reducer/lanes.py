@@ -200,34 +200,50 @@ class Template:
 def _joined(column: Sequence[bytes]) -> str | None:
     """Prove that every entry is the inside of a JSON string; return the strings, joined."""
     whole = b"".join(column)
-    if b"\\" not in whole and b'"' not in whole and whole.isascii():
-        try:
-            return msgspec.json.decode(b'"%s"' % whole, type=str)
-        except ValueError:
-            return None
-    strings = _apart(column)
-    return None if strings is None else "".join(strings)
+    if b"\\" in whole or not whole.isascii():
+        # They may be one only together: an escape or a character cut in two, a pair of surrogates.
+        lines = b"\n".join(column)
+        if b"\\u" in whole or _ends_escaping(lines + b"\n") or not _is_utf8(lines):
+            strings = _apart(column)
+            return None if strings is None else "".join(strings)
+    try:
+        return msgspec.json.decode(b'"%s"' % whole, type=str)
+    except ValueError:
+        return None
 
 
 def _apart(column: Sequence[bytes]) -> list[str] | None:
     """The same, not joined."""
-    # Each string must be one by itself: half a character, or half of a surrogate pair, is not. Where no entry ends
-    # in a backslash that escapes, each of the quotes put around them counts as one, so a list of as many strings as
-    # entries leaves no quote for the entries themselves.
-    lines = b"\n".join(column) + b"\n"
+    # Where no entry ends in a backslash that escapes, each of the quotes put around them counts as one, so a list of
+    # as many strings as entries leaves no quote for the entries themselves.
+    array = b'["%s"]' % b'","'.join(column)
+    if (b'\\","' in array or b'\\"]' in array) and _ends_escaping(b"\n".join(column) + b"\n"):
+        return None
+    try:
+        strings: list[str] = msgspec.json.decode(array, type=list[str])
+    except ValueError:
+        return None
+    return strings if len(strings) == len(column) else None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return bool(str(data, "utf-8"))
+    except ValueError:
+        return False
+
+
+def _ends_escaping(lines: bytes) -> bool:
+    """Whether a line ends in a backslash that is not escaped itself."""
     at = lines.find(b"\\\n")
     while at >= 0:
         begin = at
         while begin and lines[begin - 1] == 0x5C:
             begin -= 1
         if (at - begin) % 2 == 0:
-            return None
+            return True
         at = lines.find(b"\\\n", at + 1)
-    try:
-        strings: list[str] = msgspec.json.decode(b'["%s"]' % b'","'.join(column), type=list[str])
-    except ValueError:
-        return None
-    return strings if len(strings) == len(column) else None
+    return False
 
 
 def _are_padding(column: Sequence[bytes]) -> bool:
