@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -134,7 +134,6 @@ class WireChoice(Wire):
 
 class RareChunk(Wire):
     x_groq: dict[str, Any] | None = None
-    prompt_filter_results: list[Any] | None = None
     metadata: Any = None
     moderation: Any = None
     error: Any = None  # the engine looks for it in all its shapes
@@ -155,6 +154,7 @@ class Chunk(Wire):
     obfuscation: Any = None
     p: Any = None
     sequence_number: Any = None
+    prompt_filter_results: list[Any] | None = None
     rare: RareChunk | None = unnamed("rare")
 
 
@@ -162,9 +162,20 @@ class Chunk(Wire):
 # needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
 
 
+TEXT, REASONING, ARGUMENTS = "\x7ftext", "\x7freasoning", "\x7farguments"  # as types no wire has them
+
+
 class TextDelta(Wire, kw_only=True):
     role: str | None = None
     content: str
+
+
+class ReasoningDelta(Wire, kw_only=True):
+    role: str | None = None
+    content: Literal[""] | None = None
+    reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
+    reasoning_details: list[WireDetail] | None = None
 
 
 class ArgumentsFunction(Wire, kw_only=True):
@@ -181,10 +192,10 @@ class ArgumentsCall(Wire, kw_only=True):
 
 class ArgumentsDelta(Wire, kw_only=True):
     content: None = None
-    tool_calls: list[ArgumentsCall]
+    tool_calls: tuple[ArgumentsCall]
 
 
-DeltaT = TypeVar("DeltaT", TextDelta, ArgumentsDelta)
+DeltaT = TypeVar("DeltaT", TextDelta, ReasoningDelta, ArgumentsDelta)
 
 
 class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
@@ -199,12 +210,12 @@ class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
 class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
     id: str | None = None
     object: Any = None
-    created: Any = None
+    created: int | float | str | None = None
     model: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
     provider: str | None = None
-    choices: list[NarrowChoice[DeltaT]]
+    choices: tuple[NarrowChoice[DeltaT]]
     usage: None = None
     obfuscation: Any = None
     p: Any = None
@@ -212,14 +223,19 @@ class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
 
 
 class TextChunk(NarrowChunk[TextDelta]):
-    type: ClassVar[str] = "text"
+    type: ClassVar[str] = TEXT
+
+
+class ReasoningChunk(NarrowChunk[ReasoningDelta]):
+    type: ClassVar[str] = REASONING
 
 
 class ArgumentsChunk(NarrowChunk[ArgumentsDelta]):
-    type: ClassVar[str] = "arguments"
+    type: ClassVar[str] = ARGUMENTS
 
 
 decode_text = msgspec.json.Decoder(TextChunk).decode
+decode_reasoning = msgspec.json.Decoder(ReasoningChunk).decode
 decode_arguments = msgspec.json.Decoder(ArgumentsChunk).decode
 
 
@@ -641,6 +657,7 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
         and chunk.model == state.model
         and state.created
         and not chunk.usage
+        and chunk.prompt_filter_results is None
         and len(choices) == 1
     ):
         # Nearly every chunk: nothing is new but in the one choice.
@@ -663,9 +680,8 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
 
 def on_text(state: ChatState, chunk: TextChunk) -> object:
     """A piece of the content, and nothing else."""
-    choices = chunk.choices
-    if chunk.id == state.id and chunk.model == state.model and len(choices) == 1:
-        wire = choices[0]
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
         choice = state.choices.get(wire.index)
         if choice is not None and wire.logprobs is choice.logprobs:
             if chunk.system_fingerprint:
@@ -689,15 +705,40 @@ def on_text(state: ChatState, chunk: TextChunk) -> object:
     return _refuse(state)
 
 
+def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
+    """A piece of reasoning under one or several names, and nothing else."""
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
+        choice = state.choices.get(wire.index)
+        if choice is not None and wire.logprobs is choice.logprobs:
+            if chunk.system_fingerprint:
+                state.fingerprint = chunk.system_fingerprint
+            if chunk.service_tier:
+                state.tier = chunk.service_tier
+            if chunk.provider is not None:
+                state.provider = chunk.provider
+            delta = wire.delta
+            if delta.content is not None and choice.content.text is None:
+                choice.content.add(delta.content)
+            if delta.role and choice.roles < 3:
+                _take_role(state, choice, delta, None)
+            if delta.reasoning_content is not UNSET:
+                _add_text(state, choice, "reasoning_content", delta.reasoning_content)
+            if delta.reasoning is not UNSET:
+                _add_text(state, choice, "reasoning", delta.reasoning)
+            if delta.reasoning_details is not None:
+                _add_details(choice, delta.reasoning_details)
+            return None
+    return _refuse(state)
+
+
 def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
     """A piece of the arguments of a call that is known by its index, and nothing else."""
-    choices = chunk.choices
-    if chunk.id == state.id and chunk.model == state.model and len(choices) == 1:
-        wire = choices[0]
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
         choice = state.choices.get(wire.index)
-        entries = wire.delta.tool_calls
-        if choice is not None and wire.logprobs is choice.logprobs and len(entries) == 1:
-            entry = entries[0]
+        if choice is not None and wire.logprobs is choice.logprobs:
+            entry = wire.delta.tool_calls[0]
             call = choice.touched
             if call is None or call.index != entry.index:
                 call = choice.at_index.get(entry.index)
@@ -709,6 +750,8 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
                 if chunk.provider is not None:
                     state.provider = chunk.provider
                 plain = call.plain
+                if plain is None and len(choice.calls) > state.options.limits.max_calls:
+                    return _refuse(state)
                 if plain is not None:
                     pieces = plain.pieces
                     pieces.append(entry.function.arguments)
@@ -737,12 +780,12 @@ def _narrow_for(wire: WireChoice) -> Callable[[bytes], Any] | None:
     delta = wire.delta
     if delta is None or wire.content_filter_results is not UNSET or wire.finish_reason is not None:
         return None
-    if delta.reasoning is not UNSET or delta.reasoning_content is not UNSET or delta.reasoning_details is not None:
-        return None
     if wire.matched_stop is not UNSET or delta.refusal is not UNSET or wire.token_ids is not None:
         return None
     if delta.tool_calls:
         return decode_arguments if delta.role is None and not delta.content else None
+    if type(delta.reasoning) is str or type(delta.reasoning_content) is str:
+        return decode_reasoning if not delta.content else None
     return decode_text if delta.tool_calls is None and type(delta.content) is str else None
 
 
@@ -772,6 +815,8 @@ def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None
         state.tier = chunk.service_tier
     if chunk.provider is not None:
         state.provider = chunk.provider
+    if chunk.prompt_filter_results is not None:
+        state.prompt_filter = chunk.prompt_filter_results
     if chunk.extra is not None:
         _add_rare(state, chunk, chunk.extra)
     for wire in choices or ():
@@ -785,8 +830,6 @@ def _add_rare(state: ChatState, chunk: Chunk, extra: dict[str, Any]) -> None:
         if rare.x_groq is not None:
             state.x_groq = state.x_groq or {}
             merge(state.x_groq, rare.x_groq)
-        if rare.prompt_filter_results is not None:
-            state.prompt_filter = rare.prompt_filter_results
         if rare.metadata is not None:
             state.metadata = rare.metadata
         if rare.moderation is not None:
@@ -915,7 +958,9 @@ def _add_rare_choice(state: ChatState, choice: _Choice, wire: WireChoice, extra:
         state.error = normalise(extra["error"], extra["error"])
 
 
-def _take_role(state: ChatState, choice: _Choice, delta: Delta | TextDelta, finish: str | None) -> None:
+def _take_role(
+    state: ChatState, choice: _Choice, delta: Delta | TextDelta | ReasoningDelta, finish: str | None
+) -> None:
     """The first role. The first chunk once more, after others without a role, looks like a replay (C45)."""
     choice.roles += 1
     if choice.role is None:
@@ -1216,6 +1261,10 @@ def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     choice.calls.append(call)
     if index is not None:
         choice.at_index[index] = call
+    if len(choice.calls) > state.options.limits.max_calls:
+        # An index that was used again has brought one too many, and from here on every entry is refused.
+        for other in choice.calls:
+            other.plain = None
     return call
 
 
@@ -1239,10 +1288,10 @@ def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
-    "OPEN": {"chunk": on_chunk, "text": on_text, "arguments": on_arguments, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments, "[DONE]": on_done},
     "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
     # Folding goes on: only what begins another response is told apart, and `on_chunk` asks `done` for that.
-    "OVER": {"chunk": on_chunk, "text": on_text, "arguments": on_arguments},
+    "OVER": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments},
 }
 
 
