@@ -441,8 +441,8 @@ class Reducer(Generic[BodyT]):
         """The per-event way, complete in itself."""
         at = 0
         while len(data) - at > _CACHED:  # in pieces that stay in the processor's cache
-            stop = data.rfind(b"\n", at, at + _CACHED) + 1
-            if stop <= at:
+            stop = max(data.rfind(b"\n\n", at, at + _CACHED) + 2, data.rfind(b"\n\r\n", at, at + _CACHED) + 3)
+            if stop <= at + 2:
                 break
             self._frame(data[at:stop])
             at = stop
