@@ -730,8 +730,16 @@ class Reducer(Generic[BodyT]):
         self._frames = frames
         for self._place, payload in enumerate(frames.payloads):
             if state is not None:
+                event = None
+                narrow = state.narrow
+                if narrow is not None:
+                    try:
+                        event = narrow(payload)
+                    except (ValueError, RecursionError):
+                        pass
                 try:
-                    event = typed(payload)  # type: ignore[misc]
+                    if event is None:
+                        event = typed(payload)  # type: ignore[misc]
                     handler = state.row.get(event.type) if not errors or self._place not in errors else None
                     # What is retained must not break recursion later.
                     if len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth):
