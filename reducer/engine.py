@@ -393,6 +393,7 @@ class Reducer(Generic[BodyT]):
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise StateError(f"a damaged state: {error}") from None
         reducer._resumed = True
+        reducer._holds = False  # the first bytes tell whether they begin a new connection
         return reducer
 
     def _revived(self, stream: _Stream, dialect: str | None, phase: str | None) -> _Stream:
@@ -471,7 +472,7 @@ class Reducer(Generic[BodyT]):
         at = 0
         end = len(data)
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
-        while end - at >= _WORTH or (at < end and self._templates):
+        while end - at >= _WORTH or (at < end and (self._templates or self._number >= _HELD)):
             if framer.idle:
                 lane = next((lane for lane in self._templates if lane.begins(data, at)), None)
                 if lane is not None:
