@@ -73,7 +73,11 @@ _SHORT = 512
 _HELD_SIZE = 1 << 15
 # Less than that is not worth learning from; and what is taken plainly between.
 _WORTH = 1 << 13
-_STRETCH = 1 << 11
+_STRETCH = 1 << 10
+_SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
+_WARM = 2  # the same of rows behind one that does not fit
+_LONG = 64  # events between misfits that are worth it
+_MISSES = 4
 _CACHED = 1 << 16  # bytes that are framed at once
 _FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
@@ -193,10 +197,11 @@ class Reducer(Generic[BodyT]):
         self._lanes = lanes and not strict and clock is None and not self._options.repairs
         self._lanes = self._lanes and limits.max_event_bytes >= 1 << 16  # a run is not looked at for its largest event
         self._templates: list[Template] = []  # the newest first
+        self._lane: Template | None = None  # the one that fitted last
         self._holds = self._lanes  # reads wait, to be looked at together
         self._held: list[bytes] = []
         self._held_size = 0  # of those that are not short
-        self._learn_in = 1  # events until the next attempt to learn a template
+        self._learn_in = _SETTLED  # events until the next attempt to learn a template
         self._learn_every = 1
         self._attempts = 0  # since the last run
         self._replayed_to: int | None = None  # after `resume`: sequence numbers that were handled before
@@ -473,14 +478,12 @@ class Reducer(Generic[BodyT]):
         end = len(data)
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
         while end - at >= _WORTH or (at < end and (self._templates or self._number >= _HELD)):
-            if framer.idle:
-                lane = next((lane for lane in self._templates if lane.begins(data, at)), None)
-                if lane is not None:
-                    size = self._take_rows(lane, lane.run(data, at))
-                    if size:
-                        at += size
-                        stretch = _STRETCH
-                        continue
+            lane = self._lane_at(data, at)
+            size = self._take_rows(lane, lane.run(data, at)) if lane is not None else 0
+            if size:
+                at += size
+                stretch = _STRETCH
+                continue
             if self._learn_in <= 1 and framer.ready:
                 stop = self._event_end(data, at)
                 self._feed_one(data[at:stop])
@@ -553,83 +556,108 @@ class Reducer(Generic[BodyT]):
                 others = [known for known in self._templates if not known.head.startswith(lane.head)]
                 self._templates = [lane, *others[:7]]
 
+    def _lane_at(self, data: bytes, at: int) -> Template | None:
+        """The template that fits the event which begins here."""
+        if not self._framer.idle:
+            return None
+        lane = self._lane
+        if lane is None or lane.goes_on_at != self._number or not data.startswith(lane.head, at):
+            lane = self._lane = next((lane for lane in self._templates if lane.begins(data, at)), None)
+        return lane
+
     def _take_rows(self, lane: Template, rows: list[bytes]) -> int:
         """Take events that should fit: those that are proven together, and others between them one by one.
 
         Returns the size of their bytes; 0 where nothing was worth it.
         """
         if len(rows) <= _FEW:
+            self._miss(lane)
             return 0
-        self._learn_in = self._learn_every = 1
-        self._attempts = 0
-        lane.misses += 1
         columns, misfits = lane.columns(rows)
-        taken = self._take_segments(lane, rows, columns, misfits)
-        if lane.misses > 4:
-            self._templates.remove(lane)
-        return lane.size(rows[:taken])
-
-    def _take_segments(self, lane: Template, rows: list[bytes], columns: Columns, misfits: list[int]) -> int:
-        """Take rows up to a place where several that follow each other do not fit; return how many that are."""
+        fitting = list(segments(misfits, len(rows)))
+        if len(rows) < _LONG * (len(fitting) - 1):
+            self._miss(lane)
+            self._feed_rows(lane, rows)  # many short runs are dearer than none
+            return lane.size(rows)
         at = 0
-        for begin, end in segments(misfits, len(rows)):
+        for begin, end in fitting:
             if begin - at > _FEW:
-                return at
+                break
             self._feed_rows(lane, rows[at:begin])
             at = end
             self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
-        if len(rows) - at <= _FEW:
-            self._feed_rows(lane, rows[at:])
-            at = len(rows)
-        return at
+        else:
+            if len(rows) - at <= _FEW:
+                self._feed_rows(lane, rows[at:])
+                at = len(rows)
+        return lane.size(rows[:at])
+
+    def _miss(self, lane: Template) -> None:
+        lane.misses += 1
+        if lane.misses > _MISSES and lane in self._templates:
+            self._templates.remove(lane)
+            self._lane = None
+            self._learn_in = self._learn_every = min(2 * self._learn_every + _LONG, 1024)
 
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
-        """Add the texts of rows that fit, and handle the last of them, whose other values are the last."""
-        first = 0
-        while len(rows) - first > _FEW:
-            sinks = self._sinks(lane, rows[first:], [column[first:] for column in columns])
-            if sinks is not None:
-                break
-            # These may bring the state to where the others find it.
-            self._feed_rows(lane, rows[first : 2 * first + 2])
-            first = 2 * first + 2
-        else:
-            self._feed_rows(lane, rows[first:])
-            return
-        if first:
-            rows, columns = rows[first:], [column[first:] for column in columns]
-        texts = lane.texts(columns)
+        """Take events whose bytes fit."""
+        begin = 0
+        while len(rows) - begin > _FEW:
+            if self._add(lane, rows[begin:], [column[begin:] for column in columns]):
+                return
+            # The first of them may bring the state to where the others find it.
+            step = begin + _WARM
+            self._feed_rows(lane, rows[begin : begin + step])
+            begin += step
+        self._feed_rows(lane, rows[begin:])
+
+    def _add(self, lane: Template, rows: list[bytes], columns: Columns) -> bool:
+        """Add the texts of events, if they do nothing else; the last is handled, so that its other values are the last."""
         size = lane.size(rows)
         end = self._framer.offset + size
+        sinks = self._sinks(lane, rows, columns) if end <= self._check_at else None
+        if sinks is None:
+            self._miss(lane)
+            return False
+        texts = lane.texts(columns)
         if texts is None:
-            taken = self._take_segments(lane, rows, columns, lane.unsound(columns))
-            self._feed_rows(lane, rows[taken:])
-        elif end > self._check_at:
-            self._feed_rows(lane, rows)
-        else:
-            for route, joined in texts.items():
-                for sink, text in zip(sinks[route], joined, strict=True):
-                    sink.add_all(text)
-            lane.misses = 0
-            self._number += len(rows) - 1
-            self._framer.skip(len(rows), size)
-            self._run(lane.frame(rows[-1], end))
+            at = 0
+            for begin, stop in segments(lane.unsound(columns), len(rows)):
+                self._feed_rows(lane, rows[at:begin])
+                at = stop
+                self._take_proven(lane, rows[begin:stop], [column[begin:stop] for column in columns])
+            self._feed_rows(lane, rows[at:])
+            return True
+        for route, joined in texts.items():
+            for sink, text in zip(sinks[route], joined, strict=True):
+                sink.add_all(text)
+        self._number += len(rows) - 1
+        self._framer.skip(len(rows), size)
+        self._run(lane.frame(rows[-1], end))
+        lane.goes_on_at = self._number
+        lane.misses = 0
+        self._learn_in = _SETTLED
+        self._learn_every = 1
+        self._attempts = 0
+        return True
 
     def _sinks(self, lane: Template, rows: list[bytes], columns: Columns) -> dict[Any, list[Any]] | None:
-        """Where the texts of rows belong, by route, if adding them is all that these do."""
+        """Where the texts of events belong, by route, if adding them is all that these do."""
+        if lane.goes_on_at != self._number:
+            lane.sinks = {}  # something else has come
         dialect: Dialect = self._stream.dialect  # type: ignore[assignment]
-        found = {}
         for route, place in lane.routes_in(columns).items():
-            # All events of a route do what one of them does.
-            try:
-                texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
-            except (ValueError, RecursionError):
-                return None
-            sinks = {key: sink for key, _, sink in texts or ()}
-            if sinks.keys() != lane.keys_set:
-                return None
-            found[route] = [sinks[key] for key in lane.keys]
-        return found
+            if route not in lane.sinks:
+                # All events of a route do what one of them does.
+                try:
+                    texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
+                except (ValueError, RecursionError):
+                    return None
+                sinks = {key: sink for key, _, sink in texts or ()}
+                if sinks.keys() != set(lane.keys):
+                    return None
+                lane.sinks[route] = [sinks[key] for key in lane.keys]
+        return lane.sinks
 
     def _feed_rows(self, lane: Template, rows: list[bytes]) -> None:
         """Take the events of rows one by one."""

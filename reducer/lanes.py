@@ -60,7 +60,7 @@ class Template:
 
     __slots__ = (
         "_behind", "_between", "_before", "_kinds", "_last_text", "_names", "_needle", "_reach", "_rest",
-        "head", "keys", "keys_set", "longest", "misses", "routed", "routes", "tail",
+        "goes_on_at", "head", "keys", "longest", "misses", "routed", "routes", "sinks", "tail",
     )  # fmt: skip
 
     def __init__(
@@ -72,7 +72,8 @@ class Template:
         self.longest = sum(map(len, constants)) + 256  # a longer read is more than one such event
         self.misses = 0  # runs that came to nothing, since the last that did not
         self.keys = [hole.path for hole in holes if hole.kind == TEXT]
-        self.keys_set = set(self.keys)
+        self.sinks: dict[Any, list[Any]] = {}  # by route, as long as no other event comes
+        self.goes_on_at = -1  # the number of the last event that was proven
         self.routes = routes  # path -> the value, of those that are no hole
         self.routed = any(hole.kind == ROUTE for hole in holes)
         self._before, self._behind = len(prefix), len(suffix)
