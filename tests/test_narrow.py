@@ -88,6 +88,7 @@ CHAT: dict[str, list[bytes]] = {
         for n in range(6)
     ],
     "reasoning": [chunk({"content": "", "reasoning": str(n), "reasoning_details": [DETAIL]}) for n in range(6)],
+    "reasoning, the role in each chunk": [chunk({"role": "assistant", "reasoning": str(n)}) for n in range(6)],
     "reasoning_content": [chunk({"content": None, "reasoning_content": str(n)}) for n in range(600)],
     "reasoning, then text": [chunk({"reasoning": "a"})] * 4 + [chunk({"content": "b"})] * 4,
     "arguments": [chunk(call(0, "{", id="a", type="function")), *[chunk(call(0, "1, "))] * 600],

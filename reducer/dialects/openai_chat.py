@@ -172,7 +172,7 @@ class TextDelta(Wire, kw_only=True):
 
 class ReasoningDelta(Wire, kw_only=True):
     role: str | None = None
-    content: Literal[""] | None = None
+    content: Literal[""] | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
     reasoning_details: list[WireDetail] | None = None
@@ -718,8 +718,8 @@ def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
             if chunk.provider is not None:
                 state.provider = chunk.provider
             delta = wire.delta
-            if delta.content is not None and choice.content.text is None:
-                choice.content.add(delta.content)
+            if delta.content == "" and choice.content.text is None:
+                choice.content.add("")
             if delta.role and choice.roles < 3:
                 _take_role(state, choice, delta, None)
             if delta.reasoning_content is not UNSET:
