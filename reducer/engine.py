@@ -27,7 +27,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
 
-from reducer.decoding import NotJson, TooDeep, decode, join_surrogates
+from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep
 from reducer.dialects import detect, is_undecided, load, told_by
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
@@ -441,8 +441,8 @@ class Reducer(Generic[BodyT]):
         """The per-event way, complete in itself."""
         at = 0
         while len(data) - at > _CACHED:  # in pieces that stay in the processor's cache
-            stop = data.rfind(b"\n", at, at + _CACHED) + 1
-            if stop <= at:
+            stop = max(data.rfind(b"\n\n", at, at + _CACHED) + 2, data.rfind(b"\n\r\n", at, at + _CACHED) + 3)
+            if stop <= at + 2:
                 break
             self._frame(data[at:stop])
             at = stop
@@ -473,12 +473,11 @@ class Reducer(Generic[BodyT]):
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
         while end - at >= _WORTH or (at < end and self._templates):
             if framer.idle:
-                lane = next((lane for lane in self._templates if data.startswith(lane.head, at)), None)
+                lane = next((lane for lane in self._templates if lane.begins(data, at)), None)
                 if lane is not None:
-                    rows, stop = lane.run(data, at)
-                    if len(rows) > _FEW:
-                        self._take_rows(lane, rows)
-                        at = stop
+                    size = self._take_rows(lane, lane.run(data, at))
+                    if size:
+                        at += size
                         stretch = _STRETCH
                         continue
             if self._learn_in <= 1 and framer.ready:
@@ -498,15 +497,9 @@ class Reducer(Generic[BodyT]):
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
-        while at < len(data):
-            far = at + (1 << 14)  # no further than need be: a body of the other line ends has none of these
-            stop = data.find(b"\n\n", at, far)
-            crlf = data.find(b"\n\r\n", at, stop if stop >= 0 else far)
-            if crlf >= 0:
-                return crlf + 3
-            if stop >= 0:
-                return stop + 2
-            at = far - 2
+        while (at := data.find(b"\n", at) + 1) > 0:
+            if data.startswith((b"\n", b"\r\n"), at):
+                return at + (1 if data[at] == 0x0A else 2)
         return len(data)
 
     def _feed_one(self, data: bytes) -> None:
@@ -543,7 +536,7 @@ class Reducer(Generic[BodyT]):
         prefix, suffix = data[:at], data[at + len(payload) :]
         if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
             return
-        if not any(known.fits(data) for known in self._templates):
+        if not any(known.begins(data) for known in self._templates):
             lane = learn(
                 prefix,
                 payload,
@@ -559,68 +552,88 @@ class Reducer(Generic[BodyT]):
                 others = [known for known in self._templates if not known.head.startswith(lane.head)]
                 self._templates = [lane, *others[:7]]
 
-    def _take_rows(self, lane: Template, rows: list[bytes]) -> None:
-        """Take events that should fit: those that are proven together, the others one by one."""
+    def _take_rows(self, lane: Template, rows: list[bytes]) -> int:
+        """Take events that should fit: those that are proven together, and others between them one by one.
+
+        Returns the size of their bytes; 0 where nothing was worth it.
+        """
+        if len(rows) <= _FEW:
+            return 0
         self._learn_in = self._learn_every = 1
         self._attempts = 0
         lane.misses += 1
         columns, misfits = lane.columns(rows)
-        self._take_segments(lane, rows, columns, misfits)
+        taken = self._take_segments(lane, rows, columns, misfits)
         if lane.misses > 4:
             self._templates.remove(lane)
+        return lane.size(rows[:taken])
 
-    def _take_segments(self, lane: Template, rows: list[bytes], columns: Columns, misfits: list[int]) -> None:
+    def _take_segments(self, lane: Template, rows: list[bytes], columns: Columns, misfits: list[int]) -> int:
+        """Take rows up to a place where several that follow each other do not fit; return how many that are."""
         at = 0
         for begin, end in segments(misfits, len(rows)):
+            if begin - at > _FEW:
+                return at
             self._feed_rows(lane, rows[at:begin])
             at = end
-            if end - begin > _FEW:
-                self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
-            else:
-                self._feed_rows(lane, rows[begin:end])
-        self._feed_rows(lane, rows[at:])
+            self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
+        if len(rows) - at <= _FEW:
+            self._feed_rows(lane, rows[at:])
+            at = len(rows)
+        return at
 
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
         """Add the texts of rows that fit, and handle the last of them, whose other values are the last."""
-        texts = lane.texts(columns)
-        if texts is None:
-            self._take_segments(lane, rows, columns, lane.unsound(columns))
+        first = 0
+        while len(rows) - first > _FEW:
+            sinks = self._sinks(lane, rows[first:], [column[first:] for column in columns])
+            if sinks is not None:
+                break
+            # These may bring the state to where the others find it.
+            self._feed_rows(lane, rows[first : 2 * first + 2])
+            first = 2 * first + 2
+        else:
+            self._feed_rows(lane, rows[first:])
             return
-        size = sum(map(len, rows)) + len(rows) * (len(lane.head) + len(lane.tail))
+        if first:
+            rows, columns = rows[first:], [column[first:] for column in columns]
+        texts = lane.texts(columns)
+        size = lane.size(rows)
         end = self._framer.offset + size
-        if end <= self._check_at and self._add(lane, rows, texts):
+        if texts is None:
+            taken = self._take_segments(lane, rows, columns, lane.unsound(columns))
+            self._feed_rows(lane, rows[taken:])
+        elif end > self._check_at:
+            self._feed_rows(lane, rows)
+        else:
+            for route, joined in texts.items():
+                for sink, text in zip(sinks[route], joined, strict=True):
+                    sink.add_all(text)
             lane.misses = 0
             self._number += len(rows) - 1
             self._framer.skip(len(rows), size)
             self._run(lane.frame(rows[-1], end))
-            return
-        # The first of them may bring the state to where the others find it.
-        first = min(lane.misses * _FEW, len(rows))
-        lane.misses += 1
-        self._feed_rows(lane, rows[:first])
-        self._take_segments(lane, rows[first:], [column[first:] for column in columns], [])
 
-    def _add(self, lane: Template, rows: list[bytes], texts: dict[Any, tuple[int, list[str]]]) -> bool:
-        """Add texts where they belong, if that is all their events do."""
+    def _sinks(self, lane: Template, rows: list[bytes], columns: Columns) -> dict[Any, list[Any]] | None:
+        """Where the texts of rows belong, by route, if adding them is all that these do."""
         dialect: Dialect = self._stream.dialect  # type: ignore[assignment]
-        found: list[tuple[Any, str]] = []
-        for first, added in texts.values():
+        found = {}
+        for route, place in lane.routes_in(columns).items():
             # All events of a route do what one of them does.
             try:
-                said = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[first])))
+                texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
             except (ValueError, RecursionError):
-                return False
-            sinks = {key: sink for key, _, sink in said or ()}
-            if sinks.keys() != set(lane.keys):
-                return False
-            found += zip(map(sinks.__getitem__, lane.keys), added, strict=True)
-        for sink, text in found:
-            sink.add_all(text)
-        return True
+                return None
+            sinks = {key: sink for key, _, sink in texts or ()}
+            if sinks.keys() != lane.keys_set:
+                return None
+            found[route] = [sinks[key] for key in lane.keys]
+        return found
 
     def _feed_rows(self, lane: Template, rows: list[bytes]) -> None:
+        """Take the events of rows one by one."""
         if rows:
-            self._feed_plain(b"".join(map(lane.event, rows)))
+            self._feed_plain(lane.head + (lane.tail + lane.head).join(rows) + lane.tail)
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -708,18 +721,29 @@ class Reducer(Generic[BodyT]):
         self._check_at = where + max(limit - size, limit // 16)
 
     def _run(self, frames: Frames) -> None:
-        deep = 2 * self._limits.max_depth
+        depth = self._limits.max_depth
+        long = 2 * depth
         stream = self._stream
         state = stream.state
         typed = stream.dialect.decode if stream.dialect is not None else None
         errors = frames.errors()
         self._frames = frames
         for self._place, payload in enumerate(frames.payloads):
-            # A value can be too deep only if it is long: what is retained must not break recursion later.
-            if state is not None and not (len(payload) > deep and self._may_be_deep(payload)):
+            if state is not None:
+                event = None
+                narrow = state.narrow
+                if narrow is not None:
+                    try:
+                        event = narrow(payload)
+                    except (ValueError, RecursionError):
+                        pass
                 try:
-                    event = typed(payload)  # type: ignore[misc]
+                    if event is None:
+                        event = typed(payload)  # type: ignore[misc]
                     handler = state.row.get(event.type) if not errors or self._place not in errors else None
+                    # What is retained must not break recursion later.
+                    if len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth):
+                        handler = None
                 except (ValueError, RecursionError):
                     handler = None
                 if handler is not None:
@@ -736,9 +760,6 @@ class Reducer(Generic[BodyT]):
             typed = stream.dialect.decode if stream.dialect is not None else None
         self._number += len(frames.payloads)
         self._frames = None
-
-    def _may_be_deep(self, payload: bytes) -> bool:
-        return payload.count(b"{") + payload.count(b"[") > self._limits.max_depth
 
     # -- the cold path ---------------------------------------------------------------------------
 
@@ -773,15 +794,15 @@ class Reducer(Generic[BodyT]):
         def report(code: str, seen: Any, chosen: Any) -> None:
             self._report(code, seen, chosen)
 
+        depth = self._limits.max_depth
         try:
-            return (
-                msgspec.json.decode(payload)
-                if not self._may_be_deep(payload)
-                else decode(payload, report, self._limits.max_depth)
-            )
+            value = msgspec.json.decode(payload)
         except (ValueError, RecursionError):
             self._stream.surrogates = True
-            return decode(payload, report, self._limits.max_depth)
+            return decode(payload, report, depth)
+        if may_be_deep(payload, depth) and is_deep(value, depth):
+            raise TooDeep
+        return value
 
     def _text_error(self, text: str) -> None:
         """Decision 13: an event named error is one, though its data is plain text."""

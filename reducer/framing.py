@@ -345,8 +345,10 @@ class Framer(Saved):
                 return None
             if not all(name.startswith(_EVENT) for name in set(names)):
                 return None
-        # No line ends but these.
-        if data.count(b"\n", 0, stop) != ends or (len(line_end) == 2 and data.count(b"\r", 0, stop) != ends):
+        # No line ends but these; where the lines were split at each line feed, there can be none.
+        if (names is None or len(line_end) == 2) and data.count(b"\n", 0, stop) != ends:
+            return None
+        if len(line_end) == 2 and data.count(b"\r", 0, stop) != ends:
             return None
         return Frames(payloads, names, self._at, len(line_end))
 

@@ -22,7 +22,7 @@ when two templates differ there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ class Template:
 
     __slots__ = (
         "_behind", "_between", "_before", "_kinds", "_last_text", "_names", "_needle", "_reach", "_rest",
-        "head", "keys", "longest", "misses", "routed", "routes", "tail",
+        "head", "keys", "keys_set", "longest", "misses", "routed", "routes", "tail",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +72,7 @@ class Template:
         self.longest = sum(map(len, constants)) + 256  # a longer read is more than one such event
         self.misses = 0  # runs that came to nothing, since the last that did not
         self.keys = [hole.path for hole in holes if hole.kind == TEXT]
+        self.keys_set = set(self.keys)
         self.routes = routes  # path -> the value, of those that are no hole
         self.routed = any(hole.kind == ROUTE for hole in holes)
         self._before, self._behind = len(prefix), len(suffix)
@@ -98,28 +99,26 @@ class Template:
         payload = self.payload(row)
         return Frames([payload], self._names, [end - self._behind - len(payload) - len(_DATA)])
 
-    def rows(self, events: list[bytes]) -> list[bytes] | None:
-        """What lies between head and tail, of events that begin and end with them; ``None`` if these overlap."""
-        begin, end = len(self.head), -len(self.tail)
-        rows = [event[begin:end] for event in events]
-        apart = sum(map(len, rows)) + len(rows) * (begin - end) == sum(map(len, events))
-        return rows if apart else None
+    def size(self, rows: list[bytes]) -> int:
+        """The bytes of events."""
+        return sum(map(len, rows)) + len(rows) * (len(self.head) + len(self.tail))
 
-    def fits(self, event: bytes) -> bool:
-        """Whether these bytes are such an event."""
-        if not (event.startswith(self.head) and event.endswith(self.tail)):
+    def begins(self, data: bytes, at: int = 0) -> bool:
+        """Whether such an event begins here, and ends."""
+        if not data.startswith(self.head, at):
             return False
-        rows = self.rows([event])
-        return rows is not None and not self.columns(rows)[1]
+        begin = at + len(self.head)
+        end = data.find(self.tail, begin)
+        return end >= 0 and not self.columns([data[begin:end]])[1]
 
-    def run(self, data: bytes, at: int) -> tuple[list[bytes], int]:
-        """Return the rows of the events that begin at ``at`` and may fit, and where they end."""
+    def run(self, data: bytes, at: int) -> list[bytes]:
+        """Return the rows of the events that begin at ``at`` and may fit."""
         head, tail = self.head, self.tail
         stop = data.rfind(tail, at, at + self._reach)
         begin = at + len(head)
         if stop < begin:
             self._reach = _WINDOW  # one long event, perhaps
-            return [], at
+            return []
         pieces = data[begin:stop].split(self._needle)
         last = pieces.pop()
         rest = self._rest
@@ -129,59 +128,76 @@ class Template:
         if constant + sum(map(len, rows)) + len(last) == stop - begin:
             self._reach = min(4 * self._reach, _WINDOW)
             rows.append(last)
-            return rows, stop + len(tail)
-        self._reach = 1 << 13
-        fit = next(place for place, piece in enumerate(pieces) if not piece.endswith(rest))
-        del rows[fit:]
-        return rows, at + fit * (len(head) + len(tail)) + sum(map(len, rows))
+        else:
+            self._reach = 1 << 13
+            del rows[next(place for place, piece in enumerate(pieces) if not piece.endswith(rest)) :]
+        return rows
 
     def columns(self, rows: list[bytes]) -> tuple[Columns, list[int]]:
         """Cut rows into columns, one a hole; say which rows do not fit, those of texts aside."""
         if not self._between:
             return [rows], []
         misfits: set[int] = set()
+        finds: Columns = []
         middle: Sequence[bytes] = rows
         before: Columns = []
         behind: Columns = []
         for constant in self._between[: self._last_text]:
             column, found, middle = zip(*map(bytes.partition, middle, repeat(constant)), strict=True)
             before.append(column)
-            if not all(found):
-                misfits.update(place for place, one in enumerate(found) if not one)
-        for constant in reversed(self._between[self._last_text :]):
+            finds.append(found)
+        later = self._between[self._last_text :]
+        if self._kinds[-1] == BLANKS:
+            # Blanks are cut off without a search.
+            constant = later.pop()
+            stripped = list(map(bytes.rstrip, middle, repeat(b" ")))
+            middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
+            behind.append([])
+            if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
+                misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))
+        for constant in reversed(later):
             middle, found, column = zip(*map(bytes.rpartition, middle, repeat(constant)), strict=True)
             behind.append(column)
+            finds.append(found)
+        for found in finds:
             if not all(found):
                 misfits.update(place for place, one in enumerate(found) if not one)
         columns = [*before, middle, *reversed(behind)]
         for kind, column in zip(self._kinds, columns, strict=True):
-            if kind != TEXT:
+            if kind in _PROOFS:
                 misfits.update(_misfits(kind, column))
         return columns, sorted(misfits)
 
-    def texts(self, columns: Columns) -> dict[Any, tuple[int, list[str]]] | None:
-        """What rows that fit add, the last aside: by route its first row, and each text, joined.
-
-        ``None`` if one of them, the last too, is no text.
-        """
-        kinds = list(zip(self._kinds, columns, strict=True))
-        if any(kind == TEXT and _apart(column[-1:]) is None for kind, column in kinds):
-            return None
+    def routes_in(self, columns: Columns) -> dict[Any, int]:
+        """The routes of rows, the last aside, each with the place of one of them."""
         if not self.routed:
-            texts = [_joined(column[:-1]) for kind, column in kinds if kind == TEXT]
-            return None if None in texts else {(): (0, texts)}  # type: ignore[dict-item]
-        routes = list(zip(*(column[:-1] for kind, column in kinds if kind == ROUTE), strict=True))
-        found: dict[Any, tuple[int, list[str]]] = {route: (routes.index(route), []) for route in dict.fromkeys(routes)}
-        for kind, column in kinds:
-            if kind == TEXT:
-                strings = _apart(column[:-1])
-                if strings is None:
-                    return None
-                gathered: dict[Any, list[str]] = {route: [] for route in found}
-                for route, string in zip(routes, strings, strict=True):
-                    gathered[route].append(string)
-                for route, pieces in gathered.items():
-                    found[route][1].append("".join(pieces))
+            return {(): 0}
+        routes = self._routes(columns)
+        return dict(zip(routes, range(len(routes)), strict=True))
+
+    def _routes(self, columns: Columns) -> list[Any]:
+        its = [column[:-1] for kind, column in zip(self._kinds, columns, strict=True) if kind == ROUTE]
+        return list(its[0] if len(its) == 1 else zip(*its, strict=True))
+
+    def texts(self, columns: Columns) -> dict[Any, list[str]] | None:
+        """What rows add, the last aside: by route each text, joined; ``None`` if one, the last's too, is no text."""
+        texts = [column for kind, column in zip(self._kinds, columns, strict=True) if kind == TEXT]
+        if any(_apart(column[-1:]) is None for column in texts):
+            return None
+        routes = self._routes(columns) if self.routed else []
+        if len(set(routes)) <= 1:
+            joined = [_joined(column[:-1]) for column in texts]
+            return None if None in joined else {routes[0] if routes else (): joined}  # type: ignore[dict-item]
+        found: dict[Any, list[str]] = {route: [] for route in routes}
+        for column in texts:
+            strings = _apart(column[:-1])
+            if strings is None:
+                return None
+            gathered: dict[Any, list[str]] = {route: [] for route in found}
+            for route, string in zip(routes, strings, strict=True):
+                gathered[route].append(string)
+            for route, pieces in gathered.items():
+                found[route].append("".join(pieces))
         return found
 
     def unsound(self, columns: Columns) -> list[int]:
@@ -262,29 +278,25 @@ def _are_numbers(column: Sequence[bytes]) -> bool:
     )
 
 
-def _are_blanks(column: Sequence[bytes]) -> bool:
-    return not b"".join(column).strip(b" ")
-
-
 def _are_routes(column: Sequence[bytes]) -> bool:
     return all(n == b"0" or _are_numbers((n,)) for n in set(column))
 
 
 _PROOFS: dict[int, Callable[[Sequence[bytes]], bool]] = {
-    PADDING: _are_padding, NUMBER: _are_numbers, BLANKS: _are_blanks, ROUTE: _are_routes,
+    PADDING: _are_padding, NUMBER: _are_numbers, ROUTE: _are_routes,
 }  # fmt: skip
 
 
-def _misfits(kind: int, column: Sequence[bytes], begin: int = 0) -> Iterator[int]:
-    """The places of what is not of a kind, by halves: most often there are few."""
-    if _PROOFS[kind](column):
-        return
-    if len(column) == 1:
-        yield begin
-        return
-    half = len(column) // 2
-    yield from _misfits(kind, column[:half], begin)
-    yield from _misfits(kind, column[half:], begin + half)
+def _misfits(kind: int, column: Sequence[bytes]) -> list[int]:
+    """The places of what is not of a kind."""
+    proof = _PROOFS[kind]
+    if proof(column):
+        return []
+    suspects: Iterable[int] = [place for place, entry in enumerate(column) if not entry.isalnum()]
+    others = [entry for entry in column if entry.isalnum()]
+    if others and not proof(others):
+        suspects = range(len(column))
+    return [place for place in suspects if not proof(column[place : place + 1])]
 
 
 def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
