@@ -88,6 +88,7 @@ CHAT: dict[str, list[bytes]] = {
         for n in range(6)
     ],
     "reasoning": [chunk({"content": "", "reasoning": str(n), "reasoning_details": [DETAIL]}) for n in range(6)],
+    "reasoning, the role in each chunk": [chunk({"role": "assistant", "reasoning": str(n)}) for n in range(6)],
     "reasoning_content": [chunk({"content": None, "reasoning_content": str(n)}) for n in range(600)],
     "reasoning, then text": [chunk({"reasoning": "a"})] * 4 + [chunk({"content": "b"})] * 4,
     "arguments": [chunk(call(0, "{", id="a", type="function")), *[chunk(call(0, "1, "))] * 600],
@@ -131,3 +132,12 @@ def test_an_index_used_again_beyond_the_limit_refuses_all() -> None:
     with pytest.raises(Exception, match="calls"):
         state.row["chunk"](state, dialect.decode(chunk(call(0, "2"))))
     state.narrow = None
+
+
+def test_filter_results_that_are_too_deep_cost_their_event() -> None:
+    deep = b"[" * 300 + b"]" * 300
+    events = [chunk({"content": "a"}, choice={"content_filter_results": msgspec.Raw(r)}) for r in (b"{}", deep, b"{}")]
+    result = reducer.reduce(b"".join(b"data: %b\n\n" % event for event in events))
+    assert [(problem.code, problem.event) for problem in result.problems] == [("limit_depth", 1), ("no_terminal", None)]
+    body: Any = result.to_dict()
+    assert body["choices"][0]["message"]["content"] == "aa"

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from reducer.decoding import Report, decode
+from reducer.decoding import Report, decode, may_be_deep
 from reducer.dialects._completion import (
     Envelope,
     Usage,
@@ -172,7 +172,7 @@ class TextDelta(Wire, kw_only=True):
 
 class ReasoningDelta(Wire, kw_only=True):
     role: str | None = None
-    content: Literal[""] | None = None
+    content: Literal[""] | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
     reasoning_details: list[WireDetail] | None = None
@@ -718,8 +718,8 @@ def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
             if chunk.provider is not None:
                 state.provider = chunk.provider
             delta = wire.delta
-            if delta.content is not None and choice.content.text is None:
-                choice.content.add(delta.content)
+            if delta.content == "" and choice.content.text is None:
+                choice.content.add("")
             if delta.role and choice.roles < 3:
                 _take_role(state, choice, delta, None)
             if delta.reasoning_content is not UNSET:
@@ -800,6 +800,8 @@ def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None
             check_growth(state, choices, bounded=state.counted is None)
         if chunk.extra is None and all(wire.delta is None and wire.matched_stop is not UNSET for wire in choices):
             return SPLIT  # as a dict it is recognised: a text completion's
+        if state.begun and any(_may_be_deep(state, wire.content_filter_results) for wire in choices):
+            return SPLIT  # as a dict it can be measured; the first event was
     state.begun = True
     if ident != state.id and ident is not None:
         state.take_id(ident)
@@ -988,6 +990,10 @@ def _add_text(state: ChatState, choice: _Choice, key: str, value: Any) -> None:
     if text is None:
         text = choice.texts[key] = _Text(state)
     text.add(value)
+
+
+def _may_be_deep(state: ChatState, results: Any) -> bool:
+    return type(results) is msgspec.Raw and may_be_deep(bytes(results), state.options.limits.max_depth - 3)
 
 
 def _add_filters(state: ChatState, choice: _Choice, results: Any) -> None:
