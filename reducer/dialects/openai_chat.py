@@ -45,7 +45,7 @@ from reducer.dialects._views import (
     string,
     text_of,
 )
-from reducer.dialects._wire import Wire, from_dict
+from reducer.dialects._wire import Wire, compact, from_dict
 from reducer.saving import Saved
 from reducer.typed import Body, copied
 from reducer.view import View
@@ -93,7 +93,7 @@ class WireChoice(Wire):
     message: dict[str, Any] | None = None
     text: str | None = None
     finish_reason: str | None = None
-    logprobs: dict[str, Any] | float | UnsetType | None = UNSET
+    logprobs: dict[str, Any] | int | float | UnsetType | None = UNSET
     content_filter_results: dict[str, Any] | None = None
     native_finish_reason: str | None = None
     token_ids: list[Any] | None = None
@@ -356,7 +356,7 @@ class _Call(Saved):
     def text(self) -> str:
         """The arguments or the input so far."""
         if self.object is not None and self.arguments is None:
-            return _compact(self.object)
+            return compact(self.object)
         return str(self.arguments or self.input or "")
 
     def empty(self) -> bool:
@@ -377,7 +377,7 @@ class _Call(Saved):
         if type(value) is str:
             if self.object is not None and self.arguments is None and value:
                 # T15: `{}` followed by strings was only a start value.
-                self.arguments = Fragments("" if not self.object else _compact(self.object))
+                self.arguments = Fragments("" if not self.object else compact(self.object))
                 self.object = None
             if self.arguments is None:
                 self.arguments = Fragments()
@@ -386,7 +386,7 @@ class _Call(Saved):
             self.arguments.append(value)
         elif value is not None:
             before = self.text()
-            if before and before != _compact(value) and before.strip() != "{}":
+            if before and before != compact(value) and before.strip() != "{}":
                 state.report("arguments_replaced", before, value)
             self.object = copied(value)
             self.arguments = None
@@ -426,10 +426,6 @@ class _Call(Saved):
         for key, value in self.extra.items():
             body.setdefault(key, "".join(self.strings[key]) if key in text_keys and key in self.strings else value)
         return body
-
-
-def _compact(value: Any) -> str:
-    return msgspec.json.encode(value).decode("utf-8", "surrogatepass")
 
 
 class _Choice(Saved):
@@ -698,11 +694,10 @@ def _joined_base64(pieces: list[str]) -> str:
     """Join base64: as text, unless a piece before the last is padded and so stands for itself (C35)."""
     if any(piece.endswith("=") for piece in pieces[:-1]):
         import base64
-        import binascii
 
         try:
             return base64.b64encode(b"".join(base64.b64decode(piece, validate=True) for piece in pieces)).decode()
-        except (binascii.Error, ValueError):
+        except ValueError:
             pass
     return "".join(pieces)
 

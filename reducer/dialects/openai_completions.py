@@ -42,7 +42,7 @@ class WireChoice(Wire):
     index: int | None = None
     text: str | None = None
     finish_reason: str | None = None
-    logprobs: dict[str, Any] | float | UnsetType | None = UNSET
+    logprobs: dict[str, Any] | int | float | UnsetType | None = UNSET
     content_filter_results: dict[str, Any] | None = None
     stop_reason: Any = None
     matched_stop: Any = None
