@@ -778,9 +778,8 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
 def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> None:
     limits = state.options.limits
     if len(entries) > limits.max_new_slots or len(choice.calls) + len(entries) > limits.max_calls:
-        known = {call.index for call in choice.calls}
         ids = {call.id for call in choice.calls}
-        new = sum(entry.index not in known and (not entry.id or entry.id not in ids) for entry in entries)
+        new = sum(_is_new(state, choice, entry, ids) for entry in entries)
         if new > limits.max_new_slots:
             raise LimitReached("new_slots", new)
         if len(choice.calls) + new > limits.max_calls:
@@ -794,6 +793,20 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
         touched.append(call)
     if many:
         choice.last_many = touched
+
+
+def _is_new(state: ChatState, choice: _Choice, entry: WireCall, ids: set[str | None]) -> bool:
+    """Whether an entry opens a call, as far as the calls before its delta tell."""
+    index = entry.index if entry.index is not None and entry.index >= 0 else None
+    named = (part.name for part in (entry.function, entry.custom) if part is not None and part.name)
+    name = next(named, None)
+    last = choice.touched
+    if index is not None:
+        last = next((call for call in reversed(choice.calls) if call.index == index), None)
+    if last is None or not entry.id:
+        return last is None or _opens(state, last, entry, name)
+    other = last.id is not None or (index is None and name is not None)
+    return entry.id not in ids and (other or _opens(state, last, entry, name))
 
 
 def _resolve(state: ChatState, choice: _Choice, entry: WireCall, nth: int) -> _Call:
