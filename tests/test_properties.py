@@ -146,6 +146,14 @@ def test_reduce_an_iterable(name: str) -> None:
         assert [r.to_dict() for r in reducer.reduce_all(texts)] == [r.to_dict() for r in reducer.reduce_all(stream)]
 
 
+def test_reduce_more_than_a_window() -> None:
+    """Large captures are fed in windows, wherever these cut."""
+    stream = load_sample("openai_chat/several.sse").data * 2000
+
+    assert len(stream) > 1 << 20
+    assert reducer.reduce(stream) == reducer.reduce([stream]) == reducer.reduce(memoryview(stream))
+
+
 @pytest.mark.parametrize("name", SMALL)
 @given(data=st.data())
 @settings(max_examples=3, deadline=None)
