@@ -476,7 +476,11 @@ def test_message_delta_sets_what_is_not_null():
 
 def test_undeclared_keys_of_a_message_delta():
     """What nobody declared goes to the message."""
-    result = reduced(START, """{"type":"message_delta","delta":{"stop_reason":"end_turn","mood":"calm"},"usage":{"output_tokens":1}}""", STOP)
+    result = reduced(
+        START,
+        """{"type":"message_delta","delta":{"stop_reason":"end_turn","mood":"calm"},"usage":{"output_tokens":1}}""",
+        STOP,
+    )
 
     assert (result.to_dict()["mood"], codes(result)) == ("calm", [])
 
