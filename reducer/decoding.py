@@ -19,6 +19,7 @@ Report = Callable[[str, Any, Any], None]
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _decode = msgspec.json.decode
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _DIGITS = 4300  # CPython's own limit on converting a decimal string to an int
 
 
@@ -35,17 +36,44 @@ def decode(payload: bytes, report: Report, max_depth: int) -> Any:
 
     Raises `NotJson` or `TooDeep`.
     """
-    if too_deep(payload, max_depth):
-        raise TooDeep
     try:
-        return _decode(payload)
+        value = _decode(payload)
     except (ValueError, RecursionError):
+        if too_deep(payload, max_depth):
+            raise TooDeep from None
         return _forgiving(payload, report)
+    if may_be_deep(payload, max_depth) and is_deep(value, max_depth):
+        raise TooDeep
+    return value
+
+
+def may_be_deep(payload: bytes, max_depth: int) -> bool:
+    """Tell whether the payload has enough brackets to nest deeper than the limit."""
+    return len(payload) > 2 * max_depth and payload.count(b"{") + payload.count(b"[") > max_depth
+
+
+def is_deep(value: Any, max_depth: int) -> bool:
+    """Tell whether a value, or an event, nests deeper than the limit."""
+    level = [value]
+    for _ in range(max_depth):
+        inner: list[Any] = []
+        for one in level:
+            kind = type(one)
+            if kind is dict:
+                inner += one.values()
+            elif kind is list:
+                inner += one
+            elif isinstance(one, msgspec.Struct):
+                inner += msgspec.structs.astuple(one)
+        level = [one for one in inner if type(one) not in _SCALARS]
+        if not level:
+            return False
+    return True
 
 
 def too_deep(payload: bytes, max_depth: int) -> bool:
     """Tell whether the payload nests deeper than the limit, without decoding it."""
-    if payload.count(b"{") + payload.count(b"[") <= max_depth:
+    if not may_be_deep(payload, max_depth):
         return False
     depth = 0
     for byte in _STRING.sub(b"", payload).translate(None, _NO_BRACKETS):

@@ -7,7 +7,8 @@ the state's row has for its type merges it (`_run`). That is the hot path, and a
 
 Whatever the decoder refuses (an unknown field, another type, no JSON at all), the first event of a stream
 and events that no row knows take the cold path (`_cold`): a tolerant decoder, heartbeats, errors, detection
-and splitting, and then the same handler with the same kind of event.
+and splitting, and then the same handler with the same kind of event. What several dialects begin with waits
+for a payload that tells which (`_decided`), and is then handled as if it had been known.
 
 One body may hold several responses. Each has a `_Stream`: dialect, state and problems of its own. A handler
 that sees another response's event returns SPLIT, and the event is handled again by a new stream; events with
@@ -26,13 +27,13 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
 
-from reducer.decoding import NotJson, TooDeep, decode, join_surrogates
-from reducer.dialects import detect, load
+from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep
+from reducer.dialects import detect, is_undecided, load, told_by
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
-from reducer.framing import DONE, Frame, Framer, is_whole
-from reducer.lanes import Template, learn
+from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
+from reducer.lanes import Columns, Template, learn, segments
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
 from reducer.saving import Saved, dump
@@ -66,19 +67,23 @@ REPAIRS = frozenset(
     {"cumulative", "choice_counter", "duplicate_chunks", "split_names", "usage_fields", "double_prefix"}
 )
 
-# Live reads that are held before they are proven: enough to share the cost, few enough to stay small.
-_HELD = 100
-# Less than that is not worth learning from, nor a live stream before this event; and what is taken plainly between.
+# Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
+_HELD = 128
+_SHORT = 512
+_HELD_SIZE = 1 << 15
+# Less than that is not worth learning from; and what is taken plainly between.
 _WORTH = 1 << 13
 _STRETCH = 1 << 11
-_LIVE = 4
+_CACHED = 1 << 16  # bytes that are framed at once
+_FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
+_UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
 _SAVED = (
-    "_framer", "_repeats", "_number", "_offset", "_eaten", "_check_at", "_stopped", "_raised", "_times",
+    "_framer", "_repeats", "_undecided", "_number", "_eaten", "_check_at", "_stopped", "_raised", "_times",
     "_first_content",
 )  # fmt: skip
 # What only a new connection begins with.
@@ -170,12 +175,15 @@ class Reducer(Generic[BodyT]):
             unknown = ", ".join(sorted(self._options.repairs - REPAIRS))
             raise UsageError(f"unknown repair {unknown}: choose from {', '.join(sorted(REPAIRS))}")
         self._framer = Framer(limits.max_event_bytes)
-        self._repeats = Repeats() if "duplicate_chunks" in self._options.repairs else None
+        self._repeats = Repeats(limits.max_retained_bytes) if "duplicate_chunks" in self._options.repairs else None
+        self._undecided: list[Frame] | None = [] if self._given is None else None  # held until one tells the dialect
+        self._told: Dialect | None = None  # what it told
         self._stream = _Stream(self._given)
         self._streams = [self._stream]
         self._by_stream_id: dict[str, _Stream] = {}
-        self._number = -1  # of the current event
-        self._offset: int | None = None  # of the current event
+        self._number = -1  # of the last event before the frames that are run
+        self._frames: Frames | None = None  # those that are run
+        self._place = 0  # of the current event among them
         self._eaten = 0  # bytes that came through feed_event
         self._check_at = limits.max_retained_bytes
         self._stopped = False  # max_retained_bytes was reached
@@ -184,14 +192,13 @@ class Reducer(Generic[BodyT]):
         # Fast lanes (`reducer.lanes`). A clock wants every arrival, and strict every problem at once.
         self._lanes = lanes and not strict and clock is None and not self._options.repairs
         self._lanes = self._lanes and limits.max_event_bytes >= 1 << 16  # a run is not looked at for its largest event
-        self._lane: Template | None = None  # what the next event is expected to be
-        self._live: Template | None = None  # the same, where the next byte fed begins an event
-        self._held: list[bytes] = []  # live reads that fit it, not yet proven
-        self._known: list[Template] = []
+        self._templates: list[Template] = []  # the newest first
+        self._holds = self._lanes  # reads wait, to be looked at together
+        self._held: list[bytes] = []
+        self._held_size = 0  # of those that are not short
         self._learn_in = 1  # events until the next attempt to learn a template
         self._learn_every = 1
         self._attempts = 0  # since the last run
-        self._last: bytes | None = None  # the last event that went through a lane
         self._replayed_to: int | None = None  # after `resume`: sequence numbers that were handled before
         self._resumed = False  # nothing has been fed since `resume`
         self._times: list[int] = []
@@ -207,15 +214,13 @@ class Reducer(Generic[BodyT]):
 
         Raises `ClosedError` after `close`, `UsageError` for anything but bytes, and `ProblemError` under ``strict``.
         """
-        lane = self._live
-        if lane is not None and type(data) is bytes:
-            # The steady state of a live stream: one event a read, the same as before but for its text.
-            if data.startswith(lane.head) and data.endswith(lane.tail) and len(data) < lane.longest:
-                held = self._held
-                held.append(data)
-                if len(held) >= _HELD:
-                    self._prove()
-                return
+        if self._holds and type(data) is bytes and len(data) < _SHORT:
+            # The steady state of a live stream.
+            held = self._held
+            held.append(data)
+            if len(held) >= _HELD:
+                self._settle()
+            return
         if self._closed is not None:
             raise ClosedError("feed after close: a Reducer takes one stream")
         if type(data) is not bytes:
@@ -223,15 +228,19 @@ class Reducer(Generic[BodyT]):
                 data = memoryview(data).tobytes()
             except TypeError:
                 raise UsageError(f"feed takes bytes, not {type(data).__name__}; feed_event takes payloads") from None
+        if self._holds:
+            self._held.append(data)
+            self._held_size += len(data)
+            if self._held_size >= _HELD_SIZE:
+                self._settle()
+            return
         now = self._clock() if self._clock is not None and data else None
         if self._resumed and data:
             self._resumed = False
+            self._holds = self._lanes
             if self._framer.inside and _FRESH.match(data):
                 self._drop_tail()
-        if self._lanes:
-            self._feed_lanes(data)
-        else:
-            self._feed_plain(data)
+        self._feed_plain(data)
         if now is not None:
             self._tick(now)
         if self._strict:
@@ -250,11 +259,10 @@ class Reducer(Generic[BodyT]):
         if self._closed is not None:
             raise ClosedError("feed_event after close: a Reducer takes one stream")
         self._settle()
-        self._lane = self._live = None
         data = _payload_bytes(payload)
         now = at if at is not None or self._clock is None else self._clock()
         self._eaten += len(data)
-        self._take([(data, event, None)])
+        self._take(Frames([data], [event], [None]))
         if now is not None:
             self._tick(now)
         if self._strict:
@@ -292,25 +300,23 @@ class Reducer(Generic[BodyT]):
         """
         if self._closed is None:
             self._settle()
-            self._lane = self._live = None
+            self._holds = False
             frames = self._framer.flush()
             if self._framer.notes:
                 self._take_noted(frames)
             elif frames:
                 self._take(frames)
-            if self._repeats is not None:
-                self._run(self._repeats.flush())
-            self._number += 1
-            self._offset = None
+            held = [*(self._undecided or ()), *(self._repeats.flush() if self._repeats is not None else ())]
+            self._run(framed(held))
+            end = self._number + 1
             if self._repeats is not None and self._repeats.dropped:
-                self._report("repaired", {"events": self._repeats.dropped}, "duplicate_chunks")
+                self._note("repaired", end, None, {"events": self._repeats.dropped}, "duplicate_chunks")
             if self._framer.torn is not None:
-                self._offset, torn = self._framer.torn
+                offset, torn = self._framer.torn
                 self._stream.torn = True
-                self._report("torn_tail", torn, "left out")
-                self._offset = None
+                self._note("torn_tail", end, offset, torn, "left out")
             if error is not None:
-                self._report("aborted", str(error) or type(error).__name__, "what came before it")
+                self._note("aborted", end, None, str(error) or type(error).__name__, "what came before it")
             if self._clock is not None:
                 self._end = self._clock()
             self._results = [self._result(stream, final=True) for stream in self._streams]
@@ -346,9 +352,6 @@ class Reducer(Generic[BodyT]):
             for stream in self._streams
         ]
         places = {id(stream): place for place, stream in enumerate(self._streams)}
-        if self._last is not None and self._stream.dialect is not None:
-            self._event = self._stream.dialect.decode(self._last)
-            self._last = None
         number = getattr(self._event, "sequence_number", None)
         if number is not None and number < max(1, self._number // 2):
             number = None  # numbers that do not count the events tell nothing about a replay (R20)
@@ -407,7 +410,7 @@ class Reducer(Generic[BodyT]):
             self._take(frames)
         if self._framer.torn is not None:
             offset, torn = self._framer.torn
-            self._note("torn_tail", self._number + 1, offset, torn, "left out: the stream was resumed")
+            self._note("torn_tail", self._next, offset, torn, "left out: the stream was resumed")
         begun = self._framer
         self._framer = Framer(self._limits.max_event_bytes)
         self._framer.taken = begun.taken
@@ -436,38 +439,53 @@ class Reducer(Generic[BodyT]):
 
     def _feed_plain(self, data: bytes) -> None:
         """The per-event way, complete in itself."""
+        at = 0
+        while len(data) - at > _CACHED:  # in pieces that stay in the processor's cache
+            stop = max(data.rfind(b"\n\n", at, at + _CACHED) + 2, data.rfind(b"\n\r\n", at, at + _CACHED) + 3)
+            if stop <= at + 2:
+                break
+            self._frame(data[at:stop])
+            at = stop
+        self._frame(data[at:] if at else data)
+
+    def _frame(self, data: bytes) -> None:
         frames = self._framer.feed(data)
         if self._framer.notes:
             self._take_noted(frames)
         elif frames:
             self._take(frames)
 
+    def _settle(self) -> None:
+        """Take what is held, before anything else happens."""
+        if self._held:
+            data = b"".join(self._held)
+            self._held = []
+            self._held_size = 0
+            self._feed_lanes(data)
+
     def _feed_lanes(self, data: bytes) -> None:
         """Go through the bytes by runs of proven events, and what is between them event by event."""
-        self._settle()
-        if self._lane is not None:
-            data = self._framer.untail() + data
+        framer = self._framer
+        if self._templates:
+            data = framer.untail() + data
         at = 0
         end = len(data)
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
-        # A short rest is not worth learning from, unless it is one live event of many.
-        while end - at >= _WORTH or (at < end and self._number >= _LIVE):
-            lane = self._lane
-            if lane is not None and data.startswith(lane.head, at):
-                begin = at
-                at = self._run_lane(lane, data, at)
-                if at > begin:
-                    stretch = _STRETCH
-                    continue
-            if lane is not None and self._framer.ready and data.find(b"\n\n", at) < 0 and b"\r" not in data[at:]:
-                break  # the beginning of an event: what comes next may make it one of the lane
-            self._lane = None
-            if self._learn_in <= 1 and self._framer.ready:
+        while end - at >= _WORTH or (at < end and self._templates):
+            if framer.idle:
+                lane = next((lane for lane in self._templates if lane.begins(data, at)), None)
+                if lane is not None:
+                    size = self._take_rows(lane, lane.run(data, at))
+                    if size:
+                        at += size
+                        stretch = _STRETCH
+                        continue
+            if self._learn_in <= 1 and framer.ready:
                 stop = self._event_end(data, at)
                 self._feed_one(data[at:stop])
             else:
                 # To the end of the event that is open, or of a stretch that grows while nothing repeats.
-                ready = self._framer.ready
+                ready = framer.ready
                 stop = self._event_end(data, min(end, at + stretch) if ready else at)
                 stretch *= 2 if ready else 1
                 before = self._number
@@ -475,23 +493,13 @@ class Reducer(Generic[BodyT]):
                 self._learn_in -= self._number - before
             at = stop
         if at < end:
-            before = self._number
             self._feed_plain(data[at:] if at else data)
-            if self._number != before:
-                self._lane = None
-        self._live = self._lane if self._framer.ready else None
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
-        while at < len(data):
-            far = at + (1 << 14)  # no further than need be: a body of the other line ends has none of these
-            stop = data.find(b"\n\n", at, far)
-            crlf = data.find(b"\n\r\n", at, stop if stop >= 0 else far)
-            if crlf >= 0:
-                return crlf + 3
-            if stop >= 0:
-                return stop + 2
-            at = far - 2
+        while (at := data.find(b"\n", at) + 1) > 0:
+            if data.startswith((b"\n", b"\r\n"), at):
+                return at + (1 if data[at] == 0x0A else 2)
         return len(data)
 
     def _feed_one(self, data: bytes) -> None:
@@ -499,163 +507,208 @@ class Reducer(Generic[BodyT]):
         stream = self._stream
         problems = len(stream.problems) + stream.dropped
         before = self._number
+        handled = self._event
         frames = self._framer.feed(data)
         if self._framer.notes:
             self._take_noted(frames)
             return
         if not frames:
             return
-        handled = self._event
         self._take(frames)
         self._learn_in -= 1
         if len(frames) != 1 or self._number != before + 1 or self._event is handled or self._stream is not stream:
             return
         if len(stream.problems) + stream.dropped == problems and self._learn_in <= 0 and self._framer.idle:
-            self._learn(data, frames[0][0])
+            self._learn(data, frames.payloads[0])
 
     def _learn(self, data: bytes, payload: bytes) -> None:
-        """Make the event that was just handled the lane, if it can be one; back off if not."""
+        """Make the event that was just handled a template, if it can be one; back off if not."""
         stream = self._stream
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
-        event = self._event
         self._learn_in = self._learn_every
         self._attempts += 1
-        if self._attempts > 3:
+        if self._attempts > 8:
             self._learn_every = min(2 * self._learn_every, 1024)
-        texts = dialect.texts(stream.state, event)
+        texts = dialect.texts(stream.state, self._event)
         if texts is None:
             return
         at = data.find(payload)
         prefix, suffix = data[:at], data[at + len(payload) :]
-        if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix):
+        if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
             return
-        for known in self._known:
-            if known.keys == [key for key, _, _ in texts] and known.fits(data):
-                known.aim(texts)
-                self._lane = known
-                return
-        state = stream.state
-        self._lane = learn(
-            prefix,
-            payload,
-            suffix,
-            event,
-            texts,
-            dialect.idle,
-            dialect.decode,
-            lambda other: dialect.texts(state, other),
-        )
-        if self._lane is not None:
-            self._known = [*self._known[-7:], self._lane]
+        if not any(known.begins(data) for known in self._templates):
+            lane = learn(
+                prefix,
+                payload,
+                suffix,
+                texts,
+                dialect.idle,
+                dialect.routes,
+                self._templates,
+                lambda other: dialect.texts(stream.state, dialect.decode(other)),
+            )
+            if lane is not None:
+                # One of the same head has shown that it fits less.
+                others = [known for known in self._templates if not known.head.startswith(lane.head)]
+                self._templates = [lane, *others[:7]]
 
-    def _run_lane(self, lane: Template, data: bytes, at: int) -> int:
-        """Take the run of proven events that begins here; return where it ends."""
-        holes, stop = lane.run(data, at)
-        if not holes or self._framer.offset + stop - at > self._check_at or not self._framer.idle:
-            return at
-        columns = lane.columns(holes)
-        last = holes[-1]
-        if columns is not None:
-            self._add(lane, columns, len(holes), stop - at)
+    def _take_rows(self, lane: Template, rows: list[bytes]) -> int:
+        """Take events that should fit: those that are proven together, and others between them one by one.
+
+        Returns the size of their bytes; 0 where nothing was worth it.
+        """
+        if len(rows) <= _FEW:
+            return 0
+        self._learn_in = self._learn_every = 1
+        self._attempts = 0
+        lane.misses += 1
+        columns, misfits = lane.columns(rows)
+        taken = self._take_segments(lane, rows, columns, misfits)
+        if lane.misses > 4:
+            self._templates.remove(lane)
+        return lane.size(rows[:taken])
+
+    def _take_segments(self, lane: Template, rows: list[bytes], columns: Columns, misfits: list[int]) -> int:
+        """Take rows up to a place where several that follow each other do not fit; return how many that are."""
+        at = 0
+        for begin, end in segments(misfits, len(rows)):
+            if begin - at > _FEW:
+                return at
+            self._feed_rows(lane, rows[at:begin])
+            at = end
+            self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
+        if len(rows) - at <= _FEW:
+            self._feed_rows(lane, rows[at:])
+            at = len(rows)
+        return at
+
+    def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
+        """Add the texts of rows that fit, and handle the last of them, whose other values are the last."""
+        first = 0
+        while len(rows) - first > _FEW:
+            sinks = self._sinks(lane, rows[first:], [column[first:] for column in columns])
+            if sinks is not None:
+                break
+            # These may bring the state to where the others find it.
+            self._feed_rows(lane, rows[first : 2 * first + 2])
+            first = 2 * first + 2
         else:
-            # The run ends somewhere in here: prove as much of it as can be, by halves.
-            constant = len(lane.head) + len(lane.tail)
-            stop = at
-            step = len(holes) // 2
-            while step:
-                columns = lane.columns(holes[:step])
-                if columns is not None:
-                    size = step * constant + sum(map(len, holes[:step]))
-                    self._add(lane, columns, step, size)
-                    stop += size
-                    last = holes[step - 1]
-                    del holes[:step]
-                step //= 2
-        if stop > at:
-            self._last = lane.payload(data[stop - len(lane.head) - len(last) - len(lane.tail) : stop])
-        return stop
+            self._feed_rows(lane, rows[first:])
+            return
+        if first:
+            rows, columns = rows[first:], [column[first:] for column in columns]
+        texts = lane.texts(columns)
+        size = lane.size(rows)
+        end = self._framer.offset + size
+        if texts is None:
+            taken = self._take_segments(lane, rows, columns, lane.unsound(columns))
+            self._feed_rows(lane, rows[taken:])
+        elif end > self._check_at:
+            self._feed_rows(lane, rows)
+        else:
+            for route, joined in texts.items():
+                for sink, text in zip(sinks[route], joined, strict=True):
+                    sink.add_all(text)
+            lane.misses = 0
+            self._number += len(rows) - 1
+            self._framer.skip(len(rows), size)
+            self._run(lane.frame(rows[-1], end))
 
-    def _add(self, lane: Template, columns: list[str], count: int, size: int) -> None:
-        for sink, text in zip(lane.sinks, columns, strict=True):
-            sink.add_all(text)
-        self._number += count
-        self._framer.skip(count, size)
-        if count > 3:
-            self._learn_every = self._learn_in = 1
-            self._attempts = 0
+    def _sinks(self, lane: Template, rows: list[bytes], columns: Columns) -> dict[Any, list[Any]] | None:
+        """Where the texts of rows belong, by route, if adding them is all that these do."""
+        dialect: Dialect = self._stream.dialect  # type: ignore[assignment]
+        found = {}
+        for route, place in lane.routes_in(columns).items():
+            # All events of a route do what one of them does.
+            try:
+                texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
+            except (ValueError, RecursionError):
+                return None
+            sinks = {key: sink for key, _, sink in texts or ()}
+            if sinks.keys() != lane.keys_set:
+                return None
+            found[route] = [sinks[key] for key in lane.keys]
+        return found
 
-    def _settle(self) -> None:
-        """Prove and add what is held, before anything else happens."""
-        if self._held:
-            self._prove()
-
-    def _prove(self) -> None:
-        held = self._held
-        self._held = []
-        lane: Template = self._live  # type: ignore[assignment]
-        begin, end = len(lane.head), -len(lane.tail)
-        size = sum(map(len, held))
-        holes = [data[begin:end] for data in held]
-        # Head and tail may not share bytes: then the sizes do not add up.
-        apart = sum(map(len, holes)) + len(held) * (begin - end) == size
-        if apart and self._framer.offset + size <= self._check_at:
-            columns = lane.columns(holes)
-            if columns is not None:
-                self._add(lane, columns, len(held), size)
-                self._last = lane.payload(held[-1])
-                return
-        self._lane = self._live = None
-        for data in held:
-            self._feed_plain(data)
+    def _feed_rows(self, lane: Template, rows: list[bytes]) -> None:
+        """Take the events of rows one by one."""
+        if rows:
+            self._feed_plain(lane.head + (lane.tail + lane.head).join(rows) + lane.tail)
 
     # -- the loop --------------------------------------------------------------------------------
 
-    def _take_noted(self, frames: list[Frame]) -> None:
+    @property
+    def _next(self) -> int:
+        """The number of the next event that comes, behind those that are held back."""
+        held = len(self._undecided or ()) + (len(self._repeats.held) if self._repeats is not None else 0)
+        return self._number + 1 + held
+
+    def _take_noted(self, frames: Frames) -> None:
         """Take frames with the framing's notes in their places between them."""
         notes = self._framer.notes
         self._framer.notes = []
         begin = 0
-        first = self._number + 1
+        first = self._next
         for note in notes:
             place = min(max(note.frame - self._framer.taken + len(frames), begin), len(frames))
             if place > begin:
-                self._take(frames[begin:place])
+                self._take(frames.part(begin, place))
                 begin = place
             self._note(note.code, first + place, note.offset, note.seen, note.chosen)
             if note.code.startswith("limit_"):
                 self._stream.limited = True
         if begin < len(frames):
-            self._take(frames[begin:])
+            self._take(frames.part(begin, len(frames)))
 
-    def _take(self, frames: list[Frame]) -> None:
-        """Run frames, stopping to weigh what is retained where the limit could be reached."""
-        for place, frame in enumerate(frames):
-            if self._replayed_to is None:
-                self._take_new(frames[place:] if place else frames)
-                break
-            # After `resume`: what was handled before is dropped where it comes (R21).
-            if self._is_replayed(frame[0]):
+    def _take(self, frames: Frames) -> None:
+        if self._replayed_to is None and self._repeats is None:
+            self._take_new(frames)
+            return
+        # After `resume`: what was handled before is dropped where it comes (R21).
+        begin = 0
+        while self._replayed_to is not None and begin < len(frames):
+            if self._is_replayed(frames.payloads[begin]):
                 self._number += 1
             else:
-                self._take_new([frame])
+                self._take_new(self._unrepeated(frames.part(begin, begin + 1)))
+            begin += 1
+        self._take_new(self._unrepeated(frames.part(begin, len(frames))))
 
-    def _take_new(self, frames: list[Frame]) -> None:
-        if self._repeats is not None:
-            frames = self._repeats.filter(frames)
-        if not frames:
-            return
-        last = frames[-1][2]
-        if not self._stopped and (self._eaten if last is None else last) <= self._check_at:
+    def _unrepeated(self, frames: Frames) -> Frames:
+        return framed(self._repeats.filter(list(frames))) if self._repeats is not None else frames
+
+    def _take_new(self, frames: Frames) -> None:
+        """Run frames, stopping to weigh what is retained where the limit could be reached."""
+        if self._undecided is not None:
+            frames = self._decided(frames)
+        if not self._stopped and max(self._framer.offset, self._eaten) <= self._check_at:
             self._run(frames)
             return
-        for frame in frames:
-            where = self._eaten if frame[2] is None else frame[2]
+        for place in range(len(frames)):
+            offset = frames.offset(place)
+            where = self._eaten if offset is None else offset
             if not self._stopped and where > self._check_at:
                 self._weigh(where)
             if self._stopped:
                 self._number += 1
             else:
-                self._run([frame])
+                self._run(frames.part(place, place + 1))
+
+    def _decided(self, frames: Frames) -> Frames:
+        """Hold what several dialects begin with, until a payload tells which: then all of it is that one's."""
+        if not self._undecided and frames and not is_undecided(frames.payloads[0]):
+            self._undecided = None
+            return frames
+        held = [*(self._undecided or ()), *frames]
+        first = held[:_UNDECIDED]
+        place = next((place for place, frame in enumerate(first) if not is_undecided(frame[0])), len(first))
+        if place == len(held) < _UNDECIDED:
+            self._undecided = held
+            return framed([])
+        self._undecided = None
+        if 0 < place < len(first):
+            self._told = told_by(held[place][0])
+        return framed(held)
 
     def _weigh(self, where: int) -> None:
         """Compare what is retained with the limit; decide when to do so next."""
@@ -667,46 +720,38 @@ class Reducer(Generic[BodyT]):
             self._note("limit_retained_bytes", self._number + 1, None, size, f"not retained: more than {limit} bytes")
         self._check_at = where + max(limit - size, limit // 16)
 
-    def _run(self, frames: Iterable[Frame]) -> None:
-        deep = 2 * self._limits.max_depth
+    def _run(self, frames: Frames) -> None:
+        depth = self._limits.max_depth
+        long = 2 * depth
         stream = self._stream
         state = stream.state
         typed = stream.dialect.decode if stream.dialect is not None else None
-        event: Any = None
-        seen: Any = None
-        for payload, name, offset in frames:
-            self._number += 1
-            self._offset = offset
-            # A value can be too deep only if it is long: what is retained must not break recursion later.
-            if state is None or name == "error" or (len(payload) > deep and self._may_be_deep(payload)):
-                event = None
-            else:
+        errors = frames.errors()
+        self._frames = frames
+        for self._place, payload in enumerate(frames.payloads):
+            if state is not None:
                 try:
                     event = typed(payload)  # type: ignore[misc]
+                    handler = state.row.get(event.type) if not errors or self._place not in errors else None
+                    # What is retained must not break recursion later.
+                    if len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth):
+                        handler = None
                 except (ValueError, RecursionError):
-                    event = None
-            if event is not None:
-                handler = state.row.get(event.type)
+                    handler = None
                 if handler is not None:
                     try:
                         if handler(state, event) is not SPLIT:
-                            seen = event
+                            self._event = event
                             continue
                     except Exception as error:
                         self._failed(error, payload)
                         continue
-            if seen is not None:
-                self._event, self._last = seen, None
-                seen = None
-            self._cold(payload, name)
+            self._cold(payload, frames.name(self._place))
             stream = self._stream
             state = stream.state
             typed = stream.dialect.decode if stream.dialect is not None else None
-        if seen is not None:
-            self._event, self._last = seen, None
-
-    def _may_be_deep(self, payload: bytes) -> bool:
-        return payload.count(b"{") + payload.count(b"[") > self._limits.max_depth
+        self._number += len(frames.payloads)
+        self._frames = None
 
     # -- the cold path ---------------------------------------------------------------------------
 
@@ -723,10 +768,12 @@ class Reducer(Generic[BodyT]):
             for obj in value if type(value) is list else (value,):
                 if type(obj) is dict:
                     self._object(obj, name, payload)
+                elif name == "error" and type(obj) is str and obj:
+                    self._text_error(obj)
                 elif obj is not None and obj != "":
                     self._report("not_an_object", payload[:_SHOWN], "skipped")
         except NotJson:
-            self._not_json(payload)
+            self._not_json(payload, name)
         except TooDeep:
             self._stream.limited = True
             self._report(
@@ -739,17 +786,23 @@ class Reducer(Generic[BodyT]):
         def report(code: str, seen: Any, chosen: Any) -> None:
             self._report(code, seen, chosen)
 
+        depth = self._limits.max_depth
         try:
-            return (
-                msgspec.json.decode(payload)
-                if not self._may_be_deep(payload)
-                else decode(payload, report, self._limits.max_depth)
-            )
+            value = msgspec.json.decode(payload)
         except (ValueError, RecursionError):
             self._stream.surrogates = True
-            return decode(payload, report, self._limits.max_depth)
+            return decode(payload, report, depth)
+        if may_be_deep(payload, depth) and is_deep(value, depth):
+            raise TooDeep
+        return value
 
-    def _not_json(self, payload: bytes) -> None:
+    def _text_error(self, text: str) -> None:
+        """Decision 13: an event named error is one, though its data is plain text."""
+        stream = self._stream
+        where = stream if stream.state is None else stream.state
+        where.error = where.error or ProviderError(message=text, raw=text)
+
+    def _not_json(self, payload: bytes, name: str | None) -> None:
         inner = _unwrapped(payload)
         if inner is not None:
             if "double_prefix" in self._options.repairs:
@@ -757,6 +810,9 @@ class Reducer(Generic[BodyT]):
                 self._cold(inner, None)
             else:
                 self._report("repairable", payload[:_SHOWN], "skipped; the repair is double_prefix")
+            return
+        if name == "error":
+            self._text_error(str(payload.strip(), "utf-8", "replace"))
             return
         if self._stream.state is None and self._stream.unread is None:
             self._stream.unread = payload[:_SHOWN]
@@ -772,17 +828,19 @@ class Reducer(Generic[BodyT]):
     def _object(self, obj: dict[str, Any], name: str | None, payload: bytes) -> None:
         if not obj or (obj.keys() <= _HEARTBEAT_KEYS and str(obj.get("type")) in _HEARTBEATS):
             return
+        whole = obj
         if name is not None and "type" not in obj and detect(obj) is None and detect({"type": name}) is not None:
             obj = {"type": name, **obj}  # S13: the name stands in for the type
         stream_id = obj.get("stream_id")
         if type(stream_id) is str and stream_id:
             self._follow(stream_id)
         stream = self._stream
-        if stream.state is None and not self._begin(stream, obj, name, payload):
+        first = stream.state is None
+        if first and not self._begin(stream, obj, name, payload):
             return
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         state = stream.state
-        if not dialect.recognise(obj):
+        if not first and not dialect.recognise(obj):
             other = detect(obj)
             if other is not None:
                 self._unknown(str(obj.get("type") or other.name), obj)
@@ -799,11 +857,13 @@ class Reducer(Generic[BodyT]):
                 )
             if not carries:
                 return
-        self._handle(stream, obj)
+        # The first event is here only because it was the first.
+        self._handle(stream, obj, payload if first and obj is whole else None)
 
     def _begin(self, stream: _Stream, obj: dict[str, Any], name: str | None, payload: bytes) -> bool:
         """Give the stream its dialect, if this payload tells it."""
-        dialect = self._given if self._given is not None and self._given.recognise(obj) else None
+        likely = self._given or self._told
+        dialect = likely if likely is not None and likely.recognise(obj) else None
         if dialect is None and self._given is None:
             dialect = detect(obj)
         if dialect is None:
@@ -820,13 +880,12 @@ class Reducer(Generic[BodyT]):
         stream.state.error = stream.error
         return True
 
-    def _handle(self, stream: _Stream, obj: dict[str, Any]) -> None:
+    def _handle(self, stream: _Stream, obj: dict[str, Any], payload: bytes | None = None) -> None:
         dialect: Dialect = stream.dialect  # type: ignore[assignment]
         state = stream.state
         if not state.begun and dialect.is_body(obj, bool(self._framer.bare)):
             state.whole = obj
-        event = self._event = dialect.revive(obj, self._report)
-        self._last = None
+        event = self._event = self._typed(dialect, payload) or dialect.revive(obj, self._report)
         handler = state.row.get(event.type)
         if handler is None:
             self._unknown(str(event.type), obj)
@@ -840,6 +899,12 @@ class Reducer(Generic[BodyT]):
         if outcome is SPLIT:
             self._split(obj)
 
+    def _typed(self, dialect: Dialect, payload: bytes | None) -> Any:
+        try:
+            return dialect.decode(payload) if payload is not None else None
+        except (ValueError, RecursionError):
+            return None
+
     def _split(self, obj: dict[str, Any]) -> None:
         """Begin another response with this event."""
         stream = _Stream(self._stream.dialect)
@@ -849,7 +914,6 @@ class Reducer(Generic[BodyT]):
             if other is self._stream:
                 self._by_stream_id[key] = stream
         self._stream = stream
-        self._known = []  # templates of another response
         self._streams.append(stream)
         self._handle(stream, obj)
 
@@ -865,27 +929,33 @@ class Reducer(Generic[BodyT]):
             self._by_stream_id[stream_id] = stream
         if stream is not self._stream:
             self._stream = stream
-            self._known = []  # templates of another response
-
+    
     def _unknown(self, kind: str, obj: dict[str, Any]) -> None:
         seen = self._stream.unknown
         if kind in seen:
             seen[kind][0] += 1
         elif len(seen) < _MAX_PROBLEMS:
-            seen[kind] = [1, self._number, self._offset, copied(obj)]
+            seen[kind] = [1, *self._here(), copied(obj)]
 
     def _failed(self, error: Exception, payload: bytes) -> None:
         if isinstance(error, LimitReached):
             self._stream.limited = True
             self._report(f"limit_{error.name}", error.seen, "not retained: the event as a whole")
             return
-        _log("error", "internal error at event %d: %s", self._number, type(error).__name__)
+        _log("error", "internal error at event %d: %s", self._here()[0], type(error).__name__)
         self._report("internal_error", {"error": repr(error), "payload": payload[:_SHOWN]}, "the event is left out")
 
     # -- problems --------------------------------------------------------------------------------
 
     def _report(self, code: str, seen: Any, chosen: Any) -> None:
-        self._note(code, self._number, self._offset, seen, chosen)
+        self._note(code, *self._here(), seen, chosen)
+
+    def _here(self) -> tuple[int, int | None]:
+        """The number and the offset of the current event."""
+        frames = self._frames
+        if frames is None:
+            return self._number, None
+        return self._number + 1 + self._place, frames.offset(self._place)
 
     def _note(self, code: str, event: int | None, offset: int | None, seen: Any, chosen: Any) -> None:
         stream = self._stream
@@ -919,7 +989,7 @@ class Reducer(Generic[BodyT]):
 
     def _result(self, stream: _Stream, *, final: bool) -> Result[Any]:
         problems = list(stream.problems)
-        end = self._number + 1 if not final else self._number
+        end = self._number + 1
 
         def report(code: str, seen: Any, chosen: Any) -> None:
             problems.append(Problem(code, None, None, copied(seen), copied(chosen)))
@@ -979,14 +1049,18 @@ class Reducer(Generic[BodyT]):
         )
 
 
+_logger: Any = None
+
+
 def _log(level: str, message: str, *facts: object) -> None:
     """Log to ``reducer``, never content; silent unless the host says otherwise."""
-    import logging  # only here: it costs a third of the import time
+    global _logger
+    if _logger is None:
+        import logging  # only here: it costs a third of the import time
 
-    logger = logging.getLogger("reducer")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    getattr(logger, level)(message, *facts)
+        _logger = logging.getLogger("reducer")
+        _logger.addHandler(logging.NullHandler())
+    getattr(_logger, level)(message, *facts)
 
 
 def _unwrapped(payload: bytes) -> bytes | None:

@@ -25,7 +25,7 @@ import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode
 from reducer.engine import Reducer
-from reducer.framing import DONE, Frame
+from reducer.framing import DONE, Frames, framed
 from reducer.result import Result
 
 Path = tuple[str | int, ...]
@@ -130,9 +130,9 @@ class _Watched(Reducer[Any]):
         self._savings = _SAVINGS
         self._cost = 1  # of the last look
 
-    def _run(self, frames: Iterable[Frame]) -> None:
+    def _run(self, frames: Frames) -> None:
         for frame in frames:
-            super()._run([frame])
+            super()._run(framed([frame]))
             self._note_event(*frame)
 
     def _note_event(self, payload: bytes, name: str | None, offset: int | None) -> None:
@@ -190,6 +190,8 @@ def _value(payload: bytes) -> Any:
 
 
 def _kind(payload: bytes, value: Any, name: str | None) -> str:
+    if not payload.strip():
+        return "left out"  # an empty one, or what a repair dropped
     if payload.strip() == DONE:
         return DONE.decode()
     if type(value) is not dict:

@@ -22,13 +22,15 @@ brace where its data begin; its number is its position in the stream. A `Note` i
 and carries the number of the frame that follows it. Any split of the bytes gives the same frames
 and notes: what cannot be decided yet stays in ``_tail`` and is looked at again with more bytes.
 
-The fast lane (`_whole_events`) takes events that are one ``data`` line, perhaps after one ``event``
-line, without looking at lines one by one. It must agree with `_line` on every such event.
+Two shortcuts take events that are one ``data`` line, perhaps after one ``event`` line, without looking at
+lines one by one: `_plain_events` reads that hold nothing else, all at once, and `_whole_events` such events
+among others. They must agree with `_line` on every such event.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, repeat
 from typing import NamedTuple
 
@@ -65,7 +67,9 @@ _COMPRESSED = {
     b"\x78\xda": "deflate",
 }
 _FIRST_BYTES = (_BOM, *_COMPRESSED)
-_PLAIN = (b"data: ", b"event: ")
+_DATA = b"data: "
+_EVENT = b"event: "
+_FIELDS = (_DATA, _EVENT)
 _SHOWN = 200  # bytes of unusable input that a note shows
 # The fast lane looks at no more than this at once, so that falling out of it stays cheap.
 _WINDOW = 1 << 16
@@ -79,6 +83,64 @@ class Note(NamedTuple):
     offset: int
     seen: bytes
     chosen: str
+
+
+class Frames(msgspec.Struct, gc=False):
+    """Frames side by side, as plain events are cut many at once, without looking at each."""
+
+    payloads: list[bytes]
+    names: list[bytes] | list[str | None] | None = None  # as bytes: whole ``event`` lines
+    where: int | list[int | None] = 0  # the offsets, or that of the first byte: then they follow from the lengths
+    line_end: int = 1  # bytes
+
+    def __len__(self) -> int:
+        return len(self.payloads)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return map(self.frame, range(len(self.payloads)))
+
+    def frame(self, place: int) -> Frame:
+        return (self.payloads[place], self.name(place), self.offset(place))
+
+    def name(self, place: int) -> str | None:
+        name = self.names[place] if self.names is not None else None
+        return _name(name[len(_EVENT) :]) if type(name) is bytes else name  # type: ignore[return-value]
+
+    def errors(self) -> frozenset[int]:
+        """Places of the events that are named error."""
+        names = self.names
+        if not names:
+            return _NOWHERE
+        name = b"event: error" if type(names[0]) is bytes else "error"
+        return frozenset(place for place, other in enumerate(names) if other == name) if name in names else _NOWHERE
+
+    def offset(self, place: int) -> int | None:
+        if type(self.where) is not list:
+            # Before an event lie its own event line and other events: two lines and a blank one each, or one.
+            lines = [len(name) + self.line_end for name in self.names or ()]  # type: ignore[arg-type]
+            sizes = [len(_DATA) + len(payload) + 2 * self.line_end for payload in self.payloads]
+            if lines:
+                sizes = [size + line for size, line in zip(sizes, [*lines[1:], 0], strict=True)]
+            begin: int = self.where + (lines[0] if lines else 0)  # type: ignore[operator]
+            self.where = list(accumulate(sizes[:-1], initial=begin))
+        return self.where[place]
+
+    def part(self, begin: int, end: int) -> Frames:
+        return framed([self.frame(place) for place in range(begin, end)])
+
+
+def framed(frames: Iterable[Frame]) -> Frames:
+    """Put frames side by side."""
+    payloads, names, where = [list(column) for column in zip(*frames, strict=True)] or ([], [], [])
+    return Frames(payloads, names, where)
+
+
+def _name(value: bytes) -> str | None:
+    return str(value, "utf-8", "replace") or None
+
+
+_NONE = Frames([])
+_NOWHERE: frozenset[int] = frozenset()
 
 
 class Nesting(Saved):
@@ -212,16 +274,9 @@ class Framer(Saved):
         self._value_at = 0
         self._in_array = False
 
-    def feed(self, data: bytes) -> list[Frame]:
+    def feed(self, data: bytes) -> Frames:
         """Return the frames that these bytes complete."""
         at = 0
-        if not self._tail and self._begun and data.startswith(_PLAIN) and data.endswith(b"\n\n") and self.ready:
-            # One live read that is one plain event: more than half of the cost of framing it is saved here.
-            frame = self._one_event(data)
-            if frame is not None:
-                self.taken += 1
-                self._at += len(data)
-                return [frame]
         if self._tail:
             self._tail += data
             # Most reads that end nothing are part of a long line: look at it when it ends.
@@ -232,31 +287,72 @@ class Framer(Saved):
                     self._in_line = False
                     self._at += len(self._tail)
                     self._tail = bytearray()
-                return []
+                return _NONE
             data = bytes(self._tail)
+        plain = None
+        if data.startswith(_FIELDS) and self._between_events:
+            self._begun = True
+            line_end = b"\r\n" if b"\r" in data else b"\n"
+            size = data.rfind(line_end + line_end) + 2 * len(line_end)
+            plain = self._plain_events(data, size, line_end)
+            if plain is not None:
+                self._at += size
+                self.taken += len(plain.payloads)
+                self.bare = self.bare or False
+                if size == len(data):
+                    self._tail = bytearray()
+                    self._in_line = False
+                    return plain
+                data = data[size:]
         if not self._begun:
             if len(data) < 4 and any(first.startswith(data) for first in _FIRST_BYTES):
                 self._tail = bytearray(data)
-                return []
+                return _NONE
             at = self._begin(data)
         elif self._skip_lf and data:
             self._skip_lf = False
             at = 1 if data[0] == 0x0A else 0
         self._read(data, at, final=False)
-        return self._take()
+        rest = self._take()
+        return framed([*plain, *rest]) if plain and rest else plain or rest
 
-    def _one_event(self, data: bytes) -> Frame | None:
-        """Return the one event of these bytes, if they are one of the plain kind."""
-        if b"\r" in data or len(data) > self._max or self._skip_line or self._oversize or self._dead:
-            return None
-        if data.startswith(b"data: "):
-            return (data[6:-2], None, self._at) if data.count(b"\n") == 2 else None
-        head, _, rest = data.partition(b"\n")
-        if not rest.startswith(b"data: ") or rest.count(b"\n") != 2:
-            return None
-        return (rest[6:-2], str(head[7:], "utf-8", "replace") or None, self._at + len(head) + 1)
+    @property
+    def _between_events(self) -> bool:
+        """Whether the tail, if there is any, begins an event."""
+        return not (
+            self._data or self._name or self._nesting or self._in_array or self._skip_lf or self._skip_line
+            or self._oversize or self._dead
+        )  # fmt: skip
 
-    def flush(self) -> list[Frame]:
+    def _plain_events(self, data: bytes, size: int, line_end: bytes) -> Frames | None:
+        """Cut all whole events of these bytes at once, if each is one data line, perhaps after an event line."""
+        stop = size - 2 * len(line_end)
+        if stop < 0 or size > self._max:
+            return None
+        if data.startswith(_DATA):
+            payloads = data[len(_DATA) : stop].split(2 * line_end + _DATA)
+            ends = 2 * (len(payloads) - 1)
+            names = None
+        else:
+            lines = data[:stop].split(line_end)
+            ends = len(lines) - 1
+            names, data_lines = lines[0::3], lines[1::3]
+            payloads = list(map(bytes.removeprefix, data_lines, repeat(_DATA)))
+            # Every third line is a data line, and what stands between two of them a blank and an event line.
+            if len(lines) != 3 * len(names) - 1 or any(lines[2::3]):
+                return None
+            if sum(map(len, data_lines)) - sum(map(len, payloads)) != len(_DATA) * len(payloads):
+                return None
+            if not all(name.startswith(_EVENT) for name in set(names)):
+                return None
+        # No line ends but these; where the lines were split at each line feed, there can be none.
+        if (names is None or len(line_end) == 2) and data.count(b"\n", 0, stop) != ends:
+            return None
+        if len(line_end) == 2 and data.count(b"\r", 0, stop) != ends:
+            return None
+        return Frames(payloads, names, self._at, len(line_end))
+
+    def flush(self) -> Frames:
         """Return the frames that only the end of the bytes completes; ``torn`` has the rest."""
         data = bytes(self._tail)
         self._read(data, 0 if self._begun else self._begin(data), final=True)
@@ -309,13 +405,13 @@ class Framer(Saved):
         self.taken += frames
         self._at += size
 
-    def _take(self) -> list[Frame]:
+    def _take(self) -> Frames:
         frames = self._frames
         if frames and self.bare is None:
             self.bare = False
         self._frames = []
         self.taken += len(frames)
-        return frames
+        return framed(frames) if frames else _NONE
 
     def _note(self, code: str, at: int, seen: bytes, chosen: str) -> None:
         self.notes.append(Note(code, self.taken + len(self._frames), at, seen, chosen))
@@ -410,7 +506,7 @@ class Framer(Saved):
                     head, _, rest = block.partition(line_end)
                     if not rest.startswith(b"data: ") or line_end in rest:
                         return at
-                    name = str(head[7:], "utf-8", "replace") or None
+                    name = _name(head[7:])
                     frames.append((rest[6:], name, base + at + len(head) + len(line_end)))
                 else:
                     return at
@@ -482,7 +578,7 @@ class Framer(Saved):
         if field == b"data":
             self._add_data(value, at)
         elif field == b"event":
-            name = str(value, "utf-8", "replace") or None
+            name = _name(value)
             if self._data:
                 self._next_name = name
             else:

@@ -3,265 +3,410 @@
 Theory of operation
 -------------------
 A stream is one event repeated with one string changed. If an event's bytes are ``head + text + tail``, where
-head and tail are the bytes around the text of an event that was decoded and handled, and ``text`` is the inside
-of one JSON string, then by JSON's grammar it *is* that event with another text: a proof, not a guess. A
-`Template` holds such bytes, with up to a few holes: texts, padding strings, numbers. It is made from an event
-that a dialect says would, repeated, add its texts and nothing else (``Dialect.texts``), and checked by decoding
-the event once more with other values in the holes.
+head and tail are the bytes around the text of an event that was decoded, and ``text`` is the inside of one JSON
+string, then by JSON's grammar it *is* that event with another text: a proof, not a guess. A `Template` holds such
+bytes, with up to a few holes: texts, padding strings, numbers, blanks. It is made from an event that a dialect says
+would, repeated, add its texts and nothing else (``Dialect.texts``), and checked by decoding the event once more
+with other values in the holes.
 
-What fits is not looked at singly. Live reads are held (`Reducer.feed`) and buffers are split (`run`), a hundred
-events at a time, and then proven together (`columns`): the holes are joined by line feeds, the constants between
-them become control characters, and one comparison shows that every event has the same shape; what lies in the
-holes is checked by kind. Neither character can stand in a payload's line or in a JSON string. A batch that is not
-proven goes through the per-event way, so the lanes change nothing but the time.
+What fits is not looked at singly. Live reads are held (`Reducer.feed`) and buffers are split (`Template.run`), a
+hundred events and more at a time, and then proven together (`Template.columns`): what lies between the constants
+of an event is a row, the holes of all rows are columns, and a column is checked at once, by its kind. Rows that do
+not fit are told by their number, and go through the per-event way in their places, so the lanes change nothing but
+the time. The last event of a run goes that way too: what it says beside its texts so counts as the last word.
+
+Holes of one kind say where a text belongs, the number of its choice say (``Dialect.routes``). They are opened
+when two templates differ there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from itertools import repeat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
-# The inside of JSON strings, one a line. Controls and quotes end a string; escapes are checked by decoding.
-_STRINGS = re.compile(rb'(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+(?:\n(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)*+')
+from reducer.framing import Frames
+
 _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
-_BLANKS = re.compile(rb"( +)\}\Z")
-# All bytes but the marks that stand for constants, and the line feed between events.
-_MARKS = b"\x01\x02\x03\x04\x05\x06\x07"
-_NO_MARKS = bytes(byte for byte in range(256) if byte not in _MARKS + b"\n")
+_LONGEST_NUMBER = 16
+_DATA = b"data: "
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
 _PROBE = "a lane's probe"
 
-TEXT, PADDING, NUMBER, BLANKS = range(4)
-# What a probe has in the holes, and what the decoded event must then say.
-_PROBES = {TEXT: _PROBE.encode(), PADDING: b"lane", NUMBER: b"7", BLANKS: b""}
-_PROBED = {PADDING: "lane", NUMBER: 7}
+TEXT, PADDING, NUMBER, BLANKS, ROUTE = range(5)
 
-
-# For each text that an event added its key, its value and its sink, which has `add_all`.
+# For each text that an event adds its key, its value and its sink, which has `add_all`.
 Texts = list[tuple[str, str, Any]]
+Columns = list[Sequence[bytes]]
 
 
 class _Hole(NamedTuple):
     begin: int
     end: int
     kind: int
-    value: Any  # of a text its place among the texts; of the others the attribute that it fills
+    path: str  # of a text its key
+    probe: bytes  # what a probe has there
+    value: bytes
 
 
 class Template:
     """The bytes of an event around its holes."""
 
     __slots__ = (
-        "_between", "_framing", "_kinds", "_needle", "_order", "_pattern", "_reach", "_rest",
-        "head", "keys", "longest", "sinks", "tail",
+        "_behind", "_between", "_before", "_kinds", "_last_text", "_names", "_needle", "_reach", "_rest",
+        "head", "keys", "keys_set", "longest", "misses", "routed", "routes", "tail",
     )  # fmt: skip
 
-    def __init__(self, constants: list[bytes], holes: list[_Hole], texts: Texts, framing: tuple[int, int]) -> None:
+    def __init__(
+        self, prefix: bytes, constants: list[bytes], suffix: bytes, holes: list[_Hole], routes: dict[str, Any]
+    ) -> None:
+        constants = [prefix + constants[0], *constants[1:-1], constants[-1] + suffix]
         self.head = constants[0]
         self.tail = constants[-1]
         self.longest = sum(map(len, constants)) + 256  # a longer read is more than one such event
-        self.keys = [key for key, _, _ in texts]
-        self._order = [hole.value for hole in holes if hole.kind == TEXT]  # of the texts, as they lie in the bytes
-        self.sinks: list[Any] = []
-        self.aim(texts)
-        self._framing = framing  # bytes before and behind the payload
-        self._between = constants[1:-1]
-        self._reach = 4 * self.longest  # how far `run` looks: further while runs are long
+        self.misses = 0  # runs that came to nothing, since the last that did not
+        self.keys = [hole.path for hole in holes if hole.kind == TEXT]
+        self.keys_set = set(self.keys)
+        self.routes = routes  # path -> the value, of those that are no hole
+        self.routed = any(hole.kind == ROUTE for hole in holes)
+        self._before, self._behind = len(prefix), len(suffix)
+        self._names = [prefix[: prefix.index(_DATA)].rstrip()] if not prefix.startswith(_DATA) else None
         self._kinds = [hole.kind for hole in holes]
-        self._pattern = _MARKS[: len(self._between)] + b"\n"
+        self._between = constants[1:-1]
+        self._reach = 1 << 13  # how far `run` looks: further while runs are long
         self._needle = self.head[-_NEEDLE:]
         self._rest = (self.tail + self.head)[: -len(self._needle)]
+        # Behind the last text a row is cut from its end, as a text may look like a constant and other holes cannot.
+        self._last_text = len(holes) - 1 - self._kinds[::-1].index(TEXT)
 
-    def aim(self, texts: Texts) -> None:
-        """Let the texts go where they belong now."""
-        self.sinks = [texts[place][2] for place in self._order]
+    def event(self, row: bytes) -> bytes:
+        """The bytes of an event, from what lies between head and tail."""
+        return self.head + row + self.tail
 
-    def payload(self, event: bytes) -> bytes:
-        """Return the JSON of an event of this shape."""
-        before, behind = self._framing
-        return event[before : len(event) - behind]
+    def payload(self, row: bytes) -> bytes:
+        """The JSON of an event."""
+        event = self.event(row)
+        return event[self._before : len(event) - self._behind]
 
-    def fits(self, data: bytes) -> bool:
-        """Whether these bytes are such an event."""
-        if not (data.startswith(self.head) and data.endswith(self.tail)) or len(data) < len(self.head) + len(self.tail):
+    def frame(self, row: bytes, end: int) -> Frames:
+        """An event, framed; its bytes end at this offset."""
+        payload = self.payload(row)
+        return Frames([payload], self._names, [end - self._behind - len(payload) - len(_DATA)])
+
+    def size(self, rows: list[bytes]) -> int:
+        """The bytes of events."""
+        return sum(map(len, rows)) + len(rows) * (len(self.head) + len(self.tail))
+
+    def begins(self, data: bytes, at: int = 0) -> bool:
+        """Whether such an event begins here, and ends."""
+        if not data.startswith(self.head, at):
             return False
-        return self.columns([data[len(self.head) : -len(self.tail)]]) is not None
+        begin = at + len(self.head)
+        end = data.find(self.tail, begin)
+        return end >= 0 and not self.columns([data[begin:end]])[1]
 
-    def columns(self, holes: list[bytes]) -> list[str] | None:
-        """Prove a batch: return what each text hole adds, joined over the events; ``None`` if it is not proven."""
-        joined = b"\n".join(holes)
-        if not self._between:
-            if joined.count(b"\n") != len(holes) - 1:
-                return None
-            text = _text(joined, holes)
-            return None if text is None else [text]
-        if any(mark in joined for mark in self._pattern[:-1]):
-            return None  # no JSON string holds a raw control character
-        for mark, constant in zip(_MARKS, self._between, strict=False):
-            joined = joined.replace(constant, bytes((mark,)))
-        if (joined + b"\n").translate(None, _NO_MARKS) != self._pattern * len(holes):
-            return None
-        for mark in self._pattern[:-1]:
-            joined = joined.replace(bytes((mark,)), b"\n")
-        values = joined.split(b"\n")
-        width = len(self._kinds)
-        texts = []
-        for place, kind in enumerate(self._kinds):
-            column = values[place::width]
-            if kind == TEXT:
-                text = _text(b"\n".join(column), column)
-                if text is None:
-                    return None
-                texts.append(text)
-            elif not _PROOFS[kind](column):
-                return None
-        return texts
-
-    def run(self, data: bytes, at: int) -> tuple[list[bytes], int]:
-        """Return the holes of the events that begin at ``at`` and fit, and where they end."""
+    def run(self, data: bytes, at: int) -> list[bytes]:
+        """Return the rows of the events that begin at ``at`` and may fit."""
         head, tail = self.head, self.tail
         stop = data.rfind(tail, at, at + self._reach)
         begin = at + len(head)
         if stop < begin:
             self._reach = _WINDOW  # one long event, perhaps
-            return [], at
+            return []
         pieces = data[begin:stop].split(self._needle)
         last = pieces.pop()
         rest = self._rest
-        holes = list(map(bytes.removesuffix, pieces, repeat(rest)))
+        rows = list(map(bytes.removesuffix, pieces, repeat(rest)))
         # What was split off and what is left must add up, or some piece did not end as it should.
         constant = (len(rest) + len(self._needle)) * len(pieces)
-        if constant + sum(map(len, holes)) + len(last) == stop - begin:
-            self._reach = min(2 * self._reach, _WINDOW)
-            holes.append(last)
-            return holes, stop + len(tail)
-        self._reach = 4 * self.longest
-        fit = next(place for place, piece in enumerate(pieces) if not piece.endswith(rest))
-        del holes[fit:]
-        return holes, at + fit * (len(head) + len(tail)) + sum(map(len, holes))
+        if constant + sum(map(len, rows)) + len(last) == stop - begin:
+            self._reach = min(4 * self._reach, _WINDOW)
+            rows.append(last)
+        else:
+            self._reach = 1 << 13
+            del rows[next(place for place, piece in enumerate(pieces) if not piece.endswith(rest)) :]
+        return rows
 
+    def columns(self, rows: list[bytes]) -> tuple[Columns, list[int]]:
+        """Cut rows into columns, one a hole; say which rows do not fit, those of texts aside."""
+        if not self._between:
+            return [rows], []
+        misfits: set[int] = set()
+        finds: Columns = []
+        middle: Sequence[bytes] = rows
+        before: Columns = []
+        behind: Columns = []
+        for constant in self._between[: self._last_text]:
+            column, found, middle = zip(*map(bytes.partition, middle, repeat(constant)), strict=True)
+            before.append(column)
+            finds.append(found)
+        later = self._between[self._last_text :]
+        if self._kinds[-1] == BLANKS:
+            # Blanks are cut off without a search.
+            constant = later.pop()
+            stripped = list(map(bytes.rstrip, middle, repeat(b" ")))
+            middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
+            behind.append([])
+            if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
+                misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))
+        for constant in reversed(later):
+            middle, found, column = zip(*map(bytes.rpartition, middle, repeat(constant)), strict=True)
+            behind.append(column)
+            finds.append(found)
+        for found in finds:
+            if not all(found):
+                misfits.update(place for place, one in enumerate(found) if not one)
+        columns = [*before, middle, *reversed(behind)]
+        for kind, column in zip(self._kinds, columns, strict=True):
+            if kind in _PROOFS:
+                misfits.update(_misfits(kind, column))
+        return columns, sorted(misfits)
 
-def _text(joined: bytes, column: list[bytes]) -> str | None:
-    """Prove that every entry is the inside of a JSON string; return the strings, joined."""
-    if b"\\" not in joined and b'"' not in joined and joined.isascii():
-        try:
-            return msgspec.json.decode(b'"%s"' % b"".join(column), type=str)
-        except ValueError:
+    def routes_in(self, columns: Columns) -> dict[Any, int]:
+        """The routes of rows, the last aside, each with the place of one of them."""
+        if not self.routed:
+            return {(): 0}
+        routes = self._routes(columns)
+        return dict(zip(routes, range(len(routes)), strict=True))
+
+    def _routes(self, columns: Columns) -> list[Any]:
+        its = [column[:-1] for kind, column in zip(self._kinds, columns, strict=True) if kind == ROUTE]
+        return list(its[0] if len(its) == 1 else zip(*its, strict=True))
+
+    def texts(self, columns: Columns) -> dict[Any, list[str]] | None:
+        """What rows add, the last aside: by route each text, joined; ``None`` if one, the last's too, is no text."""
+        texts = [column for kind, column in zip(self._kinds, columns, strict=True) if kind == TEXT]
+        if any(_apart(column[-1:]) is None for column in texts):
             return None
-    # Where no entry ends in a backslash, each of the quotes put around them counts as one, so a list of as many
-    # strings as entries leaves no quote for the entries themselves.
-    if (b"\\\n" in joined or joined.endswith(b"\\")) and _STRINGS.fullmatch(joined) is None:
-        return None
-    # Each string must be one by itself: half a character, or half of a surrogate pair, is not.
+        routes = self._routes(columns) if self.routed else []
+        if len(set(routes)) <= 1:
+            joined = [_joined(column[:-1]) for column in texts]
+            return None if None in joined else {routes[0] if routes else (): joined}  # type: ignore[dict-item]
+        found: dict[Any, list[str]] = {route: [] for route in routes}
+        for column in texts:
+            strings = _apart(column[:-1])
+            if strings is None:
+                return None
+            gathered: dict[Any, list[str]] = {route: [] for route in found}
+            for route, string in zip(routes, strings, strict=True):
+                gathered[route].append(string)
+            for route, pieces in gathered.items():
+                found[route].append("".join(pieces))
+        return found
+
+    def unsound(self, columns: Columns) -> list[int]:
+        """The rows that have something in place of a text that is none, or cannot be proven with others."""
+        return sorted(
+            {
+                place
+                for kind, column in zip(self._kinds, columns, strict=True)
+                if kind == TEXT
+                for place, entry in enumerate(column)
+                if _apart((entry,)) is None
+            }
+        )
+
+
+def _joined(column: Sequence[bytes]) -> str | None:
+    """Prove that every entry is the inside of a JSON string; return the strings, joined."""
+    whole = b"".join(column)
+    if b"\\" in whole or not whole.isascii():
+        # They may be one only together: an escape or a character cut in two, a pair of surrogates.
+        lines = b"\n".join(column)
+        if b"\\u" in whole or _ends_escaping(lines + b"\n") or not _is_utf8(lines):
+            strings = _apart(column)
+            return None if strings is None else "".join(strings)
     try:
-        strings = msgspec.json.decode(b'["%s"]' % b'","'.join(column), type=list[str])
+        return msgspec.json.decode(b'"%s"' % whole, type=str)
     except ValueError:
         return None
-    return "".join(strings) if len(strings) == len(column) else None
 
 
-def _is_padding(column: list[bytes]) -> bool:
-    joined = b"".join(column)
-    return joined.isalnum() or not joined
+def _apart(column: Sequence[bytes]) -> list[str] | None:
+    """The same, not joined."""
+    # Where no entry ends in a backslash that escapes, each of the quotes put around them counts as one, so a list of
+    # as many strings as entries leaves no quote for the entries themselves.
+    array = b'["%s"]' % b'","'.join(column)
+    if (b'\\","' in array or b'\\"]' in array) and _ends_escaping(b"\n".join(column) + b"\n"):
+        return None
+    try:
+        strings: list[str] = msgspec.json.decode(array, type=list[str])
+    except ValueError:
+        return None
+    return strings if len(strings) == len(column) else None
 
 
-def _is_number(column: list[bytes]) -> bool:
-    return b"".join(column).isdigit() and not any(not n or len(n) > 16 or (n[0] == 0x30 and len(n) > 1) for n in column)
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return bool(str(data, "utf-8"))
+    except ValueError:
+        return False
 
 
-def _is_blank(column: list[bytes]) -> bool:
-    return not b"".join(column).strip(b" ")
+def _ends_escaping(lines: bytes) -> bool:
+    """Whether a line ends in a backslash that is not escaped itself."""
+    at = lines.find(b"\\\n")
+    while at >= 0:
+        begin = at
+        while begin and lines[begin - 1] == 0x5C:
+            begin -= 1
+        if (at - begin) % 2 == 0:
+            return True
+        at = lines.find(b"\\\n", at + 1)
+    return False
 
 
-_PROOFS: dict[int, Callable[[list[bytes]], bool]] = {PADDING: _is_padding, NUMBER: _is_number, BLANKS: _is_blank}
+def _are_padding(column: Sequence[bytes]) -> bool:
+    padding = b"".join(column)
+    return padding.isalnum() or not padding
+
+
+def _are_numbers(column: Sequence[bytes]) -> bool:
+    # No 0: what counts up begins with it, and where it comes later it says more than that.
+    lines = b"\n%s\n" % b"\n".join(column)
+    return (
+        b"".join(column).isdigit()
+        and b"\n0" not in lines
+        and b"\n\n" not in lines
+        and max(map(len, column)) <= _LONGEST_NUMBER
+    )
+
+
+def _are_routes(column: Sequence[bytes]) -> bool:
+    return all(n == b"0" or _are_numbers((n,)) for n in set(column))
+
+
+_PROOFS: dict[int, Callable[[Sequence[bytes]], bool]] = {
+    PADDING: _are_padding, NUMBER: _are_numbers, ROUTE: _are_routes,
+}  # fmt: skip
+
+
+def _misfits(kind: int, column: Sequence[bytes]) -> list[int]:
+    """The places of what is not of a kind."""
+    proof = _PROOFS[kind]
+    if proof(column):
+        return []
+    suspects: Iterable[int] = [place for place, entry in enumerate(column) if not entry.isalnum()]
+    others = [entry for entry in column if entry.isalnum()]
+    if others and not proof(others):
+        suspects = range(len(column))
+    return [place for place in suspects if not proof(column[place : place + 1])]
+
+
+def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
+    """The stretches of rows between those that do not fit."""
+    begin = 0
+    for place in (*misfits, count):
+        if place > begin:
+            yield begin, place
+        begin = place + 1
 
 
 def learn(
     prefix: bytes,
     payload: bytes,
     suffix: bytes,
-    event: Any,
     texts: Texts,
     idle: tuple[str, ...],
-    decode: Callable[[bytes], Any],
-    again: Callable[[Any], Texts | None],
+    routes: tuple[str, ...],
+    templates: list[Template],
+    again: Callable[[bytes], Texts | None],
 ) -> Template | None:
     """Make a template of an event that was handled just now.
 
     Args:
         prefix, payload, suffix: The event's bytes: ``data: ``, the JSON, and the blank line.
         texts: What the event added.
-        idle: Attributes of the event that may vary without changing anything.
-        decode, again: Decode another payload, and say its texts.
+        idle: Paths of values that may vary where the last one counts, or none: strings and numbers.
+        routes: Paths of numbers that say where the texts belong. They may vary where they differ from templates with
+            the same texts.
+        templates: Those that are known.
+        again: Says the texts of another payload.
 
     Returns ``None`` where the holes cannot be found, or do not mean what they should.
     """
-    holes: list[_Hole] = []
-    for place, (key, value, _) in enumerate(texts):
-        found = _find(payload, key, value)
-        if found is None:
-            return None
-        holes.append(_Hole(*found, TEXT, place))
-    for key in idle:
-        value = getattr(event, key)
-        if value is not None:
-            found = _find(payload, key, value)
-            if found is None or (type(value) is str and value and not value.isalnum()):
-                return None
-            holes.append(_Hole(*found, PADDING if type(value) is str else NUMBER, key))
-    blanks = _BLANKS.search(payload)
-    if blanks is not None:
-        holes.append(_Hole(*blanks.span(1), BLANKS, None))
-    holes.sort(key=lambda hole: hole.begin)
-    constants = []
-    probe = b""
-    at = 0
-    for hole in holes:
-        constants.append(payload[at : hole.begin])
-        probe += constants[-1] + _PROBES[hole.kind]
-        at = hole.end
-    constants.append(payload[at:])
-    probe += constants[-1]
-    between = constants[1:-1]
-    if not all(constants) or len(between) > len(_MARKS) or len(set(between)) != len(between):
-        return None
     try:
-        other = decode(probe)
+        obj = msgspec.json.decode(payload)
     except (ValueError, RecursionError):
         return None
-    said = again(other)
+    closed = {path: _at(obj, path) for path in routes}
+    for other in templates:
+        if other.keys == [key for key, _, _ in texts]:
+            closed = {path: value for path, value in closed.items() if other.routes.get(path, UNSET) == value}
+    routes = tuple(path for path in routes if path not in closed)
+    holes = [_find(payload, key, value, TEXT, key, _PROBE.encode(), []) for key, value, _ in texts]
+    for path in (*idle, *routes):
+        value = _at(obj, path)
+        if type(value) is str or (type(value) is int):
+            kind = PADDING if type(value) is str else ROUTE if path in routes else NUMBER
+            probe = b"lane" if kind == PADDING else b"%d" % (len(holes) + 70)
+            holes.append(_find(payload, path.rpartition(".")[2], value, kind, path, probe, holes))
+    blanks = len(payload) - 1 - len(payload[:-1].rstrip(b" "))
+    if blanks:
+        holes.append(_Hole(len(payload) - 1 - blanks, len(payload) - 1, BLANKS, "", b"", b" " * blanks))
+    if None in holes:
+        return None
+    ordered: list[_Hole] = sorted(holes)  # type: ignore[type-var]
+    ends = [0, *(hole.end for hole in ordered)]
+    constants = [payload[end : hole.begin] for end, hole in zip(ends, ordered, strict=False)]
+    constants.append(payload[ends[-1] :])
+    if not all(constants):
+        return None
+
+    def filled(values: list[bytes]) -> bytes:
+        return b"".join(chain.from_iterable(zip(constants, [*values, b""], strict=True)))
+
+    try:
+        # Every hole is where its path says. Routes may stand for each other: they are read from whole events.
+        probed_obj = msgspec.json.decode(filled([hole.probe for hole in ordered]))
+        for kinds in ((PADDING, NUMBER), (ROUTE,)):
+            probed = [hole for hole in ordered if hole.kind in kinds]
+            if {str(_at(probed_obj, hole.path)).encode() for hole in probed} != {hole.probe for hole in probed}:
+                return None
+        said = again(filled([hole.value if hole.kind == ROUTE else hole.probe for hole in ordered]))
+    except (ValueError, RecursionError):
+        return None
     if said is None or [(key, value) for key, value, _ in said] != [(key, _PROBE) for key, _, _ in texts]:
         return None
-    if any(getattr(other, hole.value) != _PROBED[hole.kind] for hole in holes if hole.kind in _PROBED):
+    return Template(prefix, constants, suffix, ordered, closed)
+
+
+def _at(obj: Any, path: str) -> Any:
+    """The value at a dotted path; ``None`` where there is none."""
+    for step in path.split("."):
+        if type(obj) is dict:
+            obj = obj.get(step)
+        elif type(obj) is list and step == "0" and len(obj) == 1:
+            obj = obj[0]
+        else:
+            return None
+    return obj
+
+
+def _find(
+    payload: bytes, key: str, value: Any, kind: int, path: str, probe: bytes, taken: list[_Hole | None]
+) -> _Hole | None:
+    """Find the value, or the inside of the string, that stands after a key."""
+    if kind == PADDING and value and not value.isalnum():
         return None
-    constants[0] = prefix + constants[0]
-    constants[-1] += suffix
-    return Template(constants, holes, texts, (len(prefix), len(suffix)))
-
-
-def _find(payload: bytes, key: str, value: Any) -> tuple[int, int] | None:
-    """Find the inside of the value that stands after a key."""
     name = b'"%s":' % key.encode()
     at = payload.find(name)
     while at >= 0:
-        begin = at + len(name)
-        match = _STRING.match(payload, begin) if type(value) is str else _NUMBER.match(payload, begin)
+        at += len(name)
+        match = _STRING.match(payload, at) if type(value) is str else _NUMBER.match(payload, at)
         if match is not None and _value(match.group(1), value) == value:
-            return match.span(1)
-        at = payload.find(name, begin)
+            begin, end = match.span(1)
+            if all(hole is not None and hole.begin != begin for hole in taken):
+                return _Hole(begin, end, kind, path, probe, match.group(1))
+        at = payload.find(name, at)
     return None
 
 
 def _value(raw: bytes, like: Any) -> Any:
-    if type(like) is not str:
-        return int(raw)
-    try:
-        return msgspec.json.decode(b'"%s"' % raw, type=str)
-    except ValueError:
-        return None
+    return int(raw) if type(like) is int else msgspec.json.decode(b'"%s"' % raw, type=str)

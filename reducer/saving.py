@@ -22,15 +22,19 @@ _TAG = "\x00"
 
 
 class Saved:
-    """The base of what may be part of a saved state. Attributes named in ``unsaved`` are set anew by the owner."""
+    """The base of what may be part of a saved state.
+
+    Attributes named in ``unsaved`` are set anew by the owner; those in ``caches`` are ``None`` in what is read.
+    """
 
     __slots__ = ()
     unsaved: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
 
 
 def _attributes(cls: type) -> list[str]:
     names = [name for base in cls.__mro__ for name in vars(base).get("__slots__", ())]
-    return sorted(name for name in names if name not in cls.unsaved)  # type: ignore[attr-defined]
+    return sorted(name for name in names if name not in cls.unsaved and name not in cls.caches)  # type: ignore[attr-defined]
 
 
 class _Writer:
@@ -109,6 +113,8 @@ class _Reader:
         self._objects.append(made)
         for attribute, value in zip(_attributes(cls), record, strict=True):
             setattr(made, attribute, self.read(value))
+        for attribute in cls.caches:
+            setattr(made, attribute, None)
         return made
 
 

@@ -26,7 +26,6 @@ class Stream(NamedTuple):
     dialect: str
     body: dict[str, Any]
     reads: list[bytes]  # one framed event each
-    repeats_role: bool  # so that a legitimate repeat looks like a replay (C45)
 
     @property
     def data(self) -> bytes:
@@ -103,10 +102,11 @@ def cut(text: str, rng: Server, least: int = 0) -> list[str]:
     if not text:
         return [""] * max(least, rng.choice((0, 0, 1)))
     longest = rng.choice((1, 2, 4, 15, 60, len(text)))
+    even = rng.random() < 0.2  # then what is said twice is cut the same twice
     pieces: list[str] = []
     at = 0
     while at < len(text):
-        piece = text[at : at + rng.randint(1, max(1, longest))]
+        piece = text[at : at + (longest if even else rng.randint(1, longest))]
         before = next((other for other in reversed(pieces) if other), None)
         if len(piece) >= 16 and before is not None and (piece.startswith(before) or piece.startswith(text[:at])):
             piece = piece[:15]  # else it would look like text that arrives whole each time (C1)
@@ -235,7 +235,7 @@ def chat_bodies(draw: Any) -> dict[str, Any]:
     return body | draw(unknown)
 
 
-def chat_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
+def chat_events(body: dict[str, Any], rng: Server) -> list[Event]:
     """Chunks: each choice's deltas in order, the choices interleaved; usage, ``[DONE]`` and padding as servers vary."""
     repeats_role = rng.random() < 0.15
     chunks: list[dict[str, Any]] = []
@@ -292,7 +292,7 @@ def chat_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
         order = rng.random()
         chunks = [shuffled(chunk, Random(order)) for chunk in chunks]
     events: list[Event] = [(None, chunk) for chunk in chunks]
-    return ([*events, DONE] if rng.random() < 0.8 else events), repeats_role
+    return [*events, DONE] if rng.random() < 0.8 else events
 
 
 def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Server) -> list[dict[str, Any]]:
@@ -331,8 +331,10 @@ def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Server) -> lis
         lanes.append([{"tool_calls": [entry]} for entry in call_entries(index, call, rng)])
     deltas = folded(merged(lanes, rng), rng)
     extras = scattered({key: value for key, value in message.items() if key.startswith("x_")}, len(deltas) + 1, rng)
-    # Some servers open with the role alone, some with the first text.
     deltas = [{**opening, **extras[0]}, *({**delta, **extra} for delta, extra in zip(deltas, extras[1:], strict=True))]
+    # Some servers open with the role alone, some with the first text.
+    if len(deltas) > 1 and rng.random() < 0.3:
+        deltas[:2] = [deltas[0] | deltas[1]]
     if repeats_role:
         deltas = [{"role": message["role"], **delta} for delta in deltas]
     wires = [{"index": choice["index"], "delta": delta, "finish_reason": None} for delta in deltas]
@@ -453,7 +455,7 @@ def completions_bodies(draw: Any) -> dict[str, Any]:
     return body | draw(unknown)
 
 
-def completions_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
+def completions_events(body: dict[str, Any], rng: Server) -> list[Event]:
     """Chunks: each choice's texts in order, the choices interleaved."""
     common = {
         key: value for key, value in body.items() if key in ("id", "object", "created", "model", "system_fingerprint")
@@ -488,7 +490,7 @@ def completions_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], 
                 chunks = [{**chunk, "usage": None} for chunk in chunks]
             chunks.append({**common, "choices": [], "usage": body["usage"]})
     events: list[Event] = [(None, chunk) for chunk in chunks]
-    return ([*events, DONE] if rng.random() < 0.8 else events), False
+    return [*events, DONE] if rng.random() < 0.8 else events
 
 
 # -- openai.responses ----------------------------------------------------------------------------
@@ -569,7 +571,7 @@ def responses_bodies(draw: Any) -> dict[str, Any]:
     return body | draw(unknown)
 
 
-def responses_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
+def responses_events(body: dict[str, Any], rng: Server) -> list[Event]:
     """Created, the items' events interleaved, and a terminal event that has the whole, or only the envelope."""
     envelope = {key: value for key, value in body.items() if key != "output"}
     begun = {**envelope, "status": "in_progress", "usage": None, "incomplete_details": None, "output": []}
@@ -600,7 +602,7 @@ def responses_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bo
         ]
     named = rng.random() < 0.7
     found: list[Event] = [(event["type"] if named else None, event) for event in events]
-    return ([*found, DONE] if rng.random() < 0.2 else found), False
+    return [*found, DONE] if rng.random() < 0.2 else found
 
 
 # Item type -> the key of its text, and the events that bring it.
@@ -738,7 +740,7 @@ def anthropic_bodies(draw: Any) -> dict[str, Any]:
     } | draw(unknown)  # fmt: skip
 
 
-def anthropic_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
+def anthropic_events(body: dict[str, Any], rng: Server) -> list[Event]:
     """The message's start, its blocks one by one or interleaved, and its end."""
     start = {
         **body,
@@ -766,7 +768,7 @@ def anthropic_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bo
     for _ in range(rng.choice((0, 0, 1, 3))):
         events.insert(rng.randint(1, len(events)), {"type": "ping"})
     named = rng.random() < 0.8
-    return [(event["type"] if named else None, event) for event in events], False
+    return [(event["type"] if named else None, event) for event in events]
 
 
 def block_events(index: int, block: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
@@ -868,7 +870,7 @@ def gemini_bodies(draw: Any) -> dict[str, Any]:
     return body | {"modelVersion": draw(idents), "responseId": draw(idents)} | draw(unknown)
 
 
-def gemini_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]:
+def gemini_events(body: dict[str, Any], rng: Server) -> list[Event]:
     """Chunks in the shape of the body, each with what is new; usage counts up."""
     common = {key: body[key] for key in ("modelVersion", "responseId")}
     candidates = merged([candidate_pieces(candidate, rng) for candidate in body["candidates"]], rng)
@@ -886,8 +888,8 @@ def gemini_events(body: dict[str, Any], rng: Server) -> tuple[list[Event], bool]
         elif rng.random() < 0.8:
             chunk["usageMetadata"] = {"promptTokenCount": counts["promptTokenCount"]}
     if rng.random() < 0.1:
-        return [(None, {"response": chunk, "traceId": "t"}) for chunk in chunks], True
-    return [(None, chunk) for chunk in chunks], True
+        return [(None, {"response": chunk, "traceId": "t"}) for chunk in chunks]
+    return [(None, chunk) for chunk in chunks]
 
 
 def candidate_pieces(candidate: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
@@ -1009,7 +1011,7 @@ def framed(events: list[Event], dialect: str, rng: Server) -> list[bytes]:
 
 # -- all of it -----------------------------------------------------------------------------------
 
-EVENTS: dict[str, Callable[[dict[str, Any], Server], tuple[list[Event], bool]]] = {
+EVENTS: dict[str, Callable[[dict[str, Any], Server], list[Event]]] = {
     "openai.chat": chat_events,
     "openai.responses": responses_events,
     "openai.completions": completions_events,
@@ -1029,8 +1031,7 @@ def stream_of(dialect: str, body: dict[str, Any], seed: int) -> Stream:
     """The stream of a message; the same seed gives the same stream."""
     rng = Server(seed)
     rng.halves = rng.random() < 0.2
-    events, repeats_role = EVENTS[dialect](body, rng)
-    return Stream(dialect, body, framed(events, dialect, rng), repeats_role)
+    return Stream(dialect, body, framed(EVENTS[dialect](body, rng), dialect, rng))
 
 
 def streams(dialect: str) -> Any:

@@ -37,7 +37,7 @@ def events_of(data: bytes) -> list[Any]:
     """The decoded payloads of a stream."""
     framer = Framer(1 << 26)
     events: list[Any] = []
-    for payload, _, _ in framer.feed(data) + framer.flush():
+    for payload, _, _ in [*framer.feed(data), *framer.flush()]:
         try:
             events.append(json.loads(payload))
         except ValueError:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import time
 import pytest
 
 import reducer
-from reducer.cli import main
+from reducer.cli import COMMANDS, main
 
 HI = (
     b'data: {"id":"c1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]}\n\n'
@@ -420,6 +421,16 @@ def test_standard_input_may_be_replaced(monkeypatch, capfdbinary):
 
     assert main(["-"]) == 0
     assert content(rows(capfdbinary.readouterr().out)[0]) == "Hi"
+
+
+def test_the_help_names_every_command(capfd):
+    """Whoever asks the one finds the others, and each has help of its own."""
+    assert main(["--help"]) == 0
+    printed = capfd.readouterr().out
+
+    for name in COMMANDS:
+        assert re.search(rf"^(usage:|      ) reducer \[?{name}\b", printed, re.MULTILINE)
+        assert main([name, "--help"]) == 0
 
 
 def test_unknown_formats_are_misuse():

@@ -324,6 +324,17 @@ def test_the_options_are_those_of_reduce(folder: Path, capsysbinary: Any) -> Non
     assert replayed(record, 0)["choices"][0]["message"]["think"] == "ab"
 
 
+def test_what_a_repair_drops_is_left_out() -> None:
+    """A duplicate keeps its number and its place, and changes nothing."""
+    data = (SAMPLES / "odd" / "openai_chat" / "C45-replayed-run-dropped.sse").read_bytes()
+    events = explain([data], repairs=["duplicate_chunks"]).events
+    dropped = [event for event in events if event.kind == "left out"]
+
+    assert [event.offset for event in events] == [event.offset for event in explain([data]).events]
+    assert [event.number for event in dropped] == [4, 5, 6, 7]
+    assert not any(event.changes for event in dropped)
+
+
 @pytest.mark.parametrize("name", ["seed/chat-text.sse", "openai_responses/text.sse"])
 def test_fields_are_these(name: str, capsysbinary: Any) -> None:
     """What programs read has these keys."""

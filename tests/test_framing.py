@@ -488,7 +488,7 @@ def test_offsets_and_numbers_count_over_reads():
     second = framer.feed(b"ta: 2\n\nwhat is this\n")
     third = framer.feed(b"data: 3\n\n")
 
-    assert (first, second, third) == ([(b"1", "a", 9)], [(b"2", None, 18)], [(b"3", None, 40)])
+    assert (list(first), list(second), list(third)) == ([(b"1", "a", 9)], [(b"2", None, 18)], [(b"3", None, 40)])
     assert framer.taken == 3
     assert [(note.code, note.frame, note.offset, note.seen) for note in framer.notes] == [
         ("stray_text", 2, 27, b"what is this")

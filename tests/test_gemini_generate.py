@@ -357,6 +357,8 @@ def test_candidates_by_index():
         pytest.param(sse(f"[{text('a')},{text('b')},{STOP}]"), id="G4-array-in-an-event"),
         pytest.param(sse(*(f'{{"response":{chunk},"traceId":"t"}}' for chunk in (text("a"), text("b"), STOP))), id="G4-wrapped"),
         pytest.param(sse(*(f'{{"traceId":"t", "response": {chunk}}}' for chunk in (text("a"), text("b"), STOP))), id="G4-wrapped-inside-out"),
+        pytest.param(sse(*(f'{{"response":{chunk},"traceId":"t","metadata":{{}}}}' for chunk in (text("a"), text("b"), STOP))), id="G4-wrapped-with-metadata"),
+        pytest.param(sse(*(f'{{"response":{chunk},"traceId":"t","quota":[1]}}' for chunk in (text("a"), text("b"), STOP))), id="G4-wrapped-with-more"),
     ],
 )  # fmt: skip
 def test_framings(data):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import reducer
 from reducer.dialects import DIALECTS
-from reducer.lanes import Template
+from reducer.lanes import Columns, Template
 from tests.generator import streams
 from tests.helpers import load_sample, sample_names
 from tests.mutations import blind, mutant, seeds
@@ -398,14 +398,14 @@ def irregular(name: str, run: Run) -> bytes:
 def test_lanes_are_used(name: str, reads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most events of every run are proven, however they are read: or all that is said here would say nothing."""
     proven = []
-    columns = Template.columns
+    texts = Template.texts
 
-    def counted(template: Template, holes: list[bytes]) -> Any:
-        found = columns(template, holes)
-        proven.append(0 if found is None else len(holes))
+    def counted(template: Template, columns: Columns) -> Any:
+        found = texts(template, columns)
+        proven.append(0 if found is None else len(columns[0]))
         return found
 
-    monkeypatch.setattr(Template, "columns", counted)
+    monkeypatch.setattr(Template, "texts", counted)
     run = Run(name)
     played(reads([*run.opening, *(run.next(b"word") for _ in range(300))]), lanes=True)
 

@@ -315,3 +315,83 @@ def test_saved_anywhere():
         second = reducer.Reducer.resume(first.save())
         second.feed(data[at:])
         assert second.close().json() == whole.json()
+
+
+# -- what comes before the dialect is told -----------------------------------------------------------
+
+FILTERED = '{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}'
+UNDECIDED = [FILTERED, '{"choices":null}', '{"id":"","object":"","model":"","choices":[ ]}', ""]
+CHAT = '{"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}'
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+@pytest.mark.parametrize("kind", ["openai.completions", "openai.chat"])
+def test_C7_what_does_not_tell_the_dialect_waits(kind, count):
+    """The first payload that tells it decides for those before: results, problems and their places are the same."""
+    texts = [chunk(A), chunk(STOP)] if kind == "openai.completions" else [CHAT, CHAT]
+    wire = [*(UNDECIDED * 2)[:count], texts[0], "{oops", texts[1], DONE]
+    result = reduced(*wire)
+
+    assert result.dialect == kind
+    assert result.to_dict()["prompt_filter_results"] == [{"prompt_index": 0}]
+    assert [problem.event for problem in result.problems if problem.code == "not_json"] == [count + 1]
+    assert result == reduced(*wire, dialect=kind)
+
+
+@pytest.mark.parametrize(
+    ("then", "status"),
+    [
+        ([], "truncated"), ([DONE], "complete"), (["{oops", chunk(A)], "truncated"), ([FILTERED] * 7 + [chunk(A)], "truncated"),
+        (['{"error":{"message":"x"}}'], "failed"),
+    ],
+)  # fmt: skip
+def test_C7_where_nothing_tells_it_is_a_chat(then, status):
+    """As it is where what tells comes too late; nothing that came is lost."""
+    result = reduced(FILTERED, *then)
+
+    assert (result.dialect, result.status) == ("openai.chat", status)
+    assert result.to_dict()["prompt_filter_results"] == [{"prompt_index": 0}]
+    assert result == reduced(FILTERED, *then, dialect="openai.chat")
+
+
+def test_C7_a_large_one_does_not_wait():
+    """What waits is bounded in bytes too."""
+    large = json.dumps({"choices": [], "prompt_filter_results": ["x" * (1 << 16)]})
+
+    assert reduced(large, chunk(A), chunk(STOP), DONE).dialect == "openai.chat"
+
+
+def test_C7_what_waits_is_numbered():
+    """What the framing reports behind it has its place all the same."""
+    long = chunk(A, x="x" * 500)
+    wire = [FILTERED, long, chunk(A), long, chunk(STOP), DONE]
+    result = reduced(*wire, limits=reducer.Limits(max_event_bytes=400))
+
+    assert [(problem.code, problem.event) for problem in result.problems] == [
+        ("limit_event_bytes", 1),
+        ("limit_event_bytes", 2),
+    ]
+    assert result == reduced(*wire, limits=reducer.Limits(max_event_bytes=400), dialect="openai.completions")
+
+
+def test_C7_on_the_way():
+    """What waits is saved, and a snapshot says nothing of it yet."""
+    data = sse(FILTERED, FILTERED, chunk(A), chunk(STOP), DONE)
+    for cut in range(len(data) + 1):
+        first = reducer.Reducer()
+        first.feed(data[:cut])
+        if 0 < cut < data.index(b"cmpl"):
+            assert (first.snapshot().status, first.snapshot().dialect, first.finished) == ("empty", None, False)
+        second = reducer.Reducer.resume(first.save())
+        second.feed(data[cut:])
+        assert second.close() == reducer.reduce(data)
+
+
+def test_C7_payload_by_payload():
+    """So it is where they are framed already, with a clock, and under strict."""
+    fold = reducer.Reducer(strict=True)
+    for number, payload in enumerate([json.loads(FILTERED), chunk(A), chunk(STOP), DONE]):
+        fold.feed_event(payload, at=number)
+    result = fold.close()
+
+    assert (result.dialect, result.status, result.timing.first_content) == ("openai.completions", "complete", 1)

@@ -25,7 +25,7 @@ SOUND = [
 def frames_of(data: bytes) -> list[tuple[bytes, str | None]]:
     """The payloads of a stream with their names."""
     framer = Framer(1 << 26)
-    return [(payload, name) for payload, name, _ in framer.feed(data) + framer.flush()]
+    return [(payload, name) for payload, name, _ in [*framer.feed(data), *framer.flush()]]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -29,8 +29,9 @@ _UNREADABLE = (OSError, ContentError, MissingExtraError)
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="reducer",
-        usage="reducer [reduce] [options] [PATH ... | -]",
-        description="Reduce recorded or live LLM API streams to the objects that calls without streaming return.",
+        usage="reducer [reduce] [options] [PATH ... | -]\n       reducer explain [options] FILE",
+        description="Reduce recorded or live LLM API streams to the objects that calls without streaming return. "
+        "Or explain how one stream became its object: reducer explain --help.",
         epilog="Exit status: 0 all streams are complete; 1 some stream is not; 2 usage or I/O.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files; - is standard input, as is none")

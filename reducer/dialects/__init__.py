@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
+
+import msgspec
 
 from reducer.dialects._dialect import Dialect
 from reducer.errors import UsageError
@@ -16,6 +19,10 @@ DIALECTS = {
     "gemini.generate": "gemini_generate",
     "openai.completions": "openai_completions",
 }
+
+# What only undecided payloads have, so that others need not be decoded; larger ones are taken as they are.
+_UNDECIDED = re.compile(rb'"choices"\s*:\s*(?:\[\s*\]|null)')
+_LARGEST = 1 << 16
 
 _loaded: dict[str, Dialect] = {}
 
@@ -38,3 +45,22 @@ def detect(payload: dict[str, Any]) -> Dialect | None:
         if dialect.recognise(payload):
             return dialect
     return None
+
+
+def told_by(payload: bytes) -> Dialect | None:
+    """Return the dialect that recognises this payload, before it is anybody's."""
+    try:
+        obj = msgspec.json.decode(payload)
+    except (ValueError, RecursionError):
+        return None
+    return detect(obj) if type(obj) is dict else None
+
+
+def is_undecided(payload: bytes) -> bool:
+    """Whether several dialects begin with such a payload, or none: what follows it tells which."""
+    if len(payload) > _LARGEST:
+        return False
+    if not _UNDECIDED.search(payload):
+        return not payload.strip()
+    dialect = told_by(payload)
+    return dialect is not None and not dialect.decides(msgspec.json.decode(payload))

@@ -10,6 +10,7 @@ from reducer.decoding import Report
 from reducer.dialects._dialect import LimitReached, Options, Row, State
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch, loses_usage, merge_usage
+from reducer.dialects._wire import Wire, from_dict
 from reducer.typed import Body
 
 _MAX_IDS = 1024  # different ids, or models, that a state remembers
@@ -24,6 +25,20 @@ class Usage(Body, frozen=True):
     prompt_tokens_details: dict[str, Any] | None = None
     completion_tokens_details: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Stranger(Wire):
+    """An event that is no chunk: it has a type, as no chunk has, and no choices. It is counted, and tells nothing."""
+
+    type: str = ""
+
+
+def revived(chunk: type[Wire], obj: dict[str, Any], report: Report) -> Any:
+    """Read an event from a dict: a chunk, or one of another kind that stands among the chunks."""
+    kind = obj.get("type")
+    if type(kind) is str and kind != "chunk" and "choices" not in obj and "object" not in obj:
+        return Stranger(type=kind)
+    return from_dict(chunk, obj, report)
 
 
 class Envelope(State):
@@ -122,3 +137,10 @@ def watched(piece: str, text: Fragments, watch: Watch) -> tuple[Fragments, Watch
     if not watch.goes_on(piece):
         return text, None
     return (Fragments() if watch.replaces(piece, text) else text), watch
+
+
+def is_undecided(obj: dict[str, Any]) -> bool:
+    """Whether chats and text completions alike begin with this: no choices, and no name for what it is (C7)."""
+    kind = obj.get("object")
+    named = type(kind) is str and kind.startswith(("chat.completion", "text_completion"))
+    return "choices" in obj and obj["choices"] in (None, []) and not named and not obj.get("error")

@@ -38,15 +38,21 @@ class LimitReached(Exception):
 
 
 class State(Saved):
-    """What every dialect's state has. ``report`` is set by the engine and knows the current event."""
+    """What every dialect's state has. ``report`` is set by the engine and knows the current event.
+
+    ``narrow`` is a decoder for what most of the next events will be, if the last ones tell: it knows less than the
+    dialect's ``decode``, which is to be asked where it refuses, and is quicker, as its events leave less to test.
+    """
 
     unsaved = ("options", "report", "row")
-    __slots__ = ("begun", "done", "error", "options", "report", "row", "whole")
+    caches = ("narrow",)
+    __slots__ = ("begun", "done", "error", "narrow", "options", "report", "row", "whole")
 
     def __init__(self, options: Options, report: Report, row: Row) -> None:
         self.options = options
         self.report = report
         self.row = row
+        self.narrow: Callable[[bytes], Any] | None = None
         self.begun = False  # something but an error has come
         self.done = False  # the end marker was seen
         self.error: ProviderError | None = None
@@ -68,8 +74,12 @@ class Dialect(NamedTuple):
     finished: Callable[[Any], bool]  # terminal evidence has been seen
     has_content: Callable[[Any], bool]  # the first content has been seen
     find_error: Callable[[dict[str, Any], str | None], ProviderError | None]
-    # Fast lanes: the texts that this event, just handled, added (key, value, sink with `add_all`), if repeating it
-    # with others would add those and nothing else; and the event's attributes that may vary without effect.
+    # Fast lanes. `texts`: the texts that handling this event would add to the state (key, value, sink with `add_all`),
+    # if it would do nothing else that handling the last of many such events would not do alone; values at the paths
+    # `idle` may vary meanwhile, and numbers at the paths `routes` may, which say where the texts belong.
     texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
     idle: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     handlers: Mapping[str, Row] = {}
+    # Does a payload that is recognised tell the dialect? Another may begin alike.
+    decides: Callable[[dict[str, Any]], bool] = lambda obj: True

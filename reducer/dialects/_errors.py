@@ -21,7 +21,7 @@ def find_error(obj: dict[str, Any], name: str | None) -> ProviderError | None:
     if "choices" not in obj and "type" not in obj:
         if obj.get("detail"):
             return normalise(obj, obj)
-        if obj.get("message") and "code" in obj:
+        if obj.get("message") and "code" in obj and obj["code"] != 0:  # Spark says 0 and Success beside its usage
             return normalise(obj, obj)
     return None
 

@@ -9,37 +9,41 @@ from __future__ import annotations
 
 from reducer.saving import Saved
 
-_GATHERED = 512
+GATHERED = 256
 
 
 class Fragments(Saved):
-    """One growing text. Lone surrogates pass through: their other half may be the next piece (S21)."""
+    """One growing text. Lone surrogates pass through: their other half may be the next piece (S21).
 
-    __slots__ = ("_blocks", "_pieces")
+    A handler that nearly every event comes to saves the call: it appends to ``pieces``, and gathers at `GATHERED`.
+    """
+
+    __slots__ = ("_blocks", "pieces")
 
     def __init__(self, text: str = "") -> None:
         self._blocks = bytearray()
-        self._pieces = [text] if text else []
+        self.pieces = [text] if text else []
 
     def append(self, piece: str) -> None:
-        pieces = self._pieces
+        pieces = self.pieces
         pieces.append(piece)
-        if len(pieces) >= _GATHERED:
-            self._gather()
+        if len(pieces) >= GATHERED:
+            self.gather()
 
     def add_all(self, text: str) -> None:
         """Append what is many pieces already."""
-        self._pieces.append(text)
-        self._gather()
+        self.pieces.append(text)
+        self.gather()
 
-    def _gather(self) -> None:
+    def gather(self) -> None:
+        """Make one block of the pieces."""
         # A bytearray grows in place, so that gathering stays linear.
-        self._blocks += "".join(self._pieces).encode("utf-8", "surrogatepass")
-        self._pieces = []
+        self._blocks += "".join(self.pieces).encode("utf-8", "surrogatepass")
+        self.pieces = []
 
     def __str__(self) -> str:
-        text = "".join(self._pieces)
+        text = "".join(self.pieces)
         return self._blocks.decode("utf-8", "surrogatepass") + text if self._blocks else text
 
     def __bool__(self) -> bool:
-        return bool(self._blocks) or any(self._pieces)
+        return bool(self._blocks) or any(self.pieces)

@@ -20,10 +20,20 @@ T = TypeVar("T", bound="Wire")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-class Wire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A part of an event. The key of ``extra`` is one that no wire has."""
+def unnamed(name: str) -> Any:
+    """Declare a field under a key that no wire has."""
+    return msgspec.field(default=None, name=f"\x7f{name}")
 
-    extra: dict[str, Any] | None = msgspec.field(default=None, name="\x7fextra")
+
+class Wire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A part of an event.
+
+    ``extra`` is ``None`` exactly where the typed decoder made the event; in one that was made from a dict it is a
+    dict in every part. A field that is declared costs each event that has it not, so what few events have may be
+    declared in a struct apart, the type of a field ``rare``: the typed decoder refuses an event that has it.
+    """
+
+    extra: dict[str, Any] | None = unnamed("extra")
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -31,6 +41,7 @@ class _Field(msgspec.Struct, frozen=True):
     kinds: tuple[type, ...]  # what may stand here as it is; empty: anything
     inner: type[Wire] | None
     many: bool
+    rare: bool = False
 
 
 def _field(name: str, hint: Any) -> _Field:
@@ -46,6 +57,10 @@ def _field(name: str, hint: Any) -> _Field:
             inner, many = typing.get_args(member)[0], True
         elif _is_wire(origin):
             inner = origin
+        elif origin is typing.Literal:
+            kinds.append(str)  # the strings that are frequent; any other is read here
+        elif origin is msgspec.Raw:
+            kinds.append(dict)  # an object that is not worth decoding each time
         elif origin not in (types.NoneType, msgspec.UnsetType):
             kinds.append(origin)
     return _Field(name, tuple(kinds), inner, many)
@@ -63,29 +78,39 @@ def _fields(cls: type[Wire]) -> dict[str, _Field]:
     if fields is None:
         hints = typing.get_type_hints(cls)
         names = zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True)
-        fields = _FIELDS[cls] = {wire: _field(name, hints[name]) for name, wire in names if name != "extra"}
+        fields = {wire: _field(name, hints[name]) for name, wire in names if not wire.startswith("\x7f")}
+        rare = _rare(cls)
+        if rare is not None:
+            fields |= {wire: msgspec.structs.replace(field, rare=True) for wire, field in _fields(rare).items()}
+        _FIELDS[cls] = fields
     return fields
+
+
+def _rare(cls: type[Wire]) -> type[Wire] | None:
+    """The struct of a part's rare fields."""
+    hint = typing.get_type_hints(cls).get("rare")
+    return next((member for member in typing.get_args(hint) if _is_wire(member)), None)
 
 
 def from_dict(cls: type[T], obj: dict[str, Any], report: Report, path: str = "") -> T:
     """Fill a wire struct from a dict, leaving out and reporting what has the wrong type."""
     values: dict[str, Any] = {}
+    rare: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     fields = _fields(cls)
     for key, value in obj.items():
         field = fields.get(key)
         if field is None:
             extra[key] = value
-        elif value is None:
-            values[field.name] = None
-        elif not field.kinds and field.inner is None:
-            values[field.name] = value
-        else:
-            here = f"{path}.{key}" if path else key
-            accepted = _accept(field, value, report, here)
-            if accepted is not None:
-                values[field.name] = accepted
-    return cls(**values, extra=extra or None)
+            continue
+        if value is not None and (field.kinds or field.inner is not None):
+            value = _accept(field, value, report, f"{path}.{key}" if path else key)
+            if value is None:
+                continue
+        (rare if field.rare else values)[field.name] = value
+    if rare:
+        values["rare"] = _rare(cls)(**rare)  # type: ignore[misc]
+    return cls(**values, extra=extra)
 
 
 def _accept(field: _Field, value: Any, report: Report, path: str) -> Any:

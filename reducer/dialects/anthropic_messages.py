@@ -21,7 +21,7 @@ Nothing waits for ``content_block_stop`` (A11). Until a ``message_delta`` came, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -30,7 +30,7 @@ from reducer.decoding import NotJson, Report, TooDeep, decode, join_surrogates
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
 from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
-from reducer.dialects._fragments import Fragments
+from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._views import ToView, common_finish, count, join_texts, record, records, string, summed, used
 from reducer.dialects._wire import Wire, from_dict
 from reducer.saving import Saved
@@ -40,6 +40,17 @@ from reducer.view import FinishReason, ToolCallView, UsageView, View
 # -- wire events ---------------------------------------------------------------------------------
 
 BODY = "\x7fbody"  # no wire has it; a body's own type, `message`, would also name what is none
+
+# A string that the decoder knows need not be made, nor hashed, for every event. Any other it refuses.
+Kind = Literal[
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+    "ping",
+]
 
 
 class Delta(Wire):
@@ -61,7 +72,7 @@ class Delta(Wire):
 class Event(Wire):
     """Any event; a body sent whole is one of type `BODY` with all its keys in ``extra``."""
 
-    type: str = ""
+    type: Kind | Literal[""] = ""
     index: int | None = None
     delta: Delta | None = None
     content_block: dict[str, Any] | None = None
@@ -187,12 +198,13 @@ class Message(Body, frozen=True):
 class _Block(Saved):
     """One content block in the making."""
 
-    __slots__ = ("fields", "input", "started", "texts")
+    __slots__ = ("fields", "input", "plain", "started", "texts")
 
     def __init__(self, fields: dict[str, Any], *, started: bool) -> None:
         self.fields = fields  # as the start gave them, and what deltas gave whole
         self.started = started  # False: made by a delta, so that its type is a guess
         self.texts: dict[str, Fragments] = {}  # key -> its start value and the deltas
+        self.plain: Fragments | None = None  # of these, `text`
         self.input: Fragments | None = None  # the JSON text of `input`
 
     def text(self, key: str) -> Fragments:
@@ -200,7 +212,12 @@ class _Block(Saved):
         if text is None:
             start = self.fields.get(key)
             text = self.texts[key] = Fragments(start if type(start) is str else "")
+            self.plain = self.texts.get("text")
         return text
+
+    def drop_text(self, key: str) -> None:
+        self.texts.pop(key, None)
+        self.plain = self.texts.get("text")
 
     def touched(self) -> bool:
         return bool(self.texts or self.input is not None)
@@ -212,7 +229,7 @@ class _Block(Saved):
         for key, value in start.items():
             if not self.fields.get(key) and not self.texts.get(key):
                 self.fields[key] = value
-                self.texts.pop(key, None)
+                self.drop_text(key)
         self.started = True
 
     def has_content(self) -> bool:
@@ -327,6 +344,15 @@ def on_content_block_delta(state: MessageState, event: Event) -> None:
     block = state.blocks.get(event.index)  # type: ignore[arg-type]
     if block is None:
         block = _block_of_delta(state, event.index, delta)
+    elif delta.type == "text_delta":
+        # Nearly every event of most streams: `add_text` without a call.
+        text = block.plain
+        if text is not None and delta.text is not None:
+            pieces = text.pieces
+            pieces.append(delta.text)
+            if len(pieces) >= GATHERED:
+                text.gather()
+            return
     DELTAS.get(delta.type, add_undeclared)(state, block, delta)
 
 
@@ -537,7 +563,7 @@ def add_compaction(state: MessageState, block: _Block, delta: Delta) -> None:
             block.text(key).append(value)
         elif value is not None:
             block.fields[key] = value
-            block.texts.pop(key, None)
+            block.drop_text(key)
         elif key not in block.texts:
             block.fields.setdefault(key, None)
 
@@ -639,10 +665,12 @@ _LANE_KEYS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_de
 
 
 def texts(state: MessageState, event: Event) -> list[tuple[str, str, Any]] | None:
-    """The text that a delta added, if repeating it with another would add that and nothing else."""
+    """The text that a delta would add, if it did nothing else."""
+    if state.row.get(event.type) is not on_content_block_delta:
+        return None
     delta = event.delta
     block = state.blocks.get(event.index)  # type: ignore[arg-type]
-    if event.type != "content_block_delta" or delta is None or delta.extra or event.extra or block is None:
+    if delta is None or delta.extra or event.extra or block is None:
         return None
     key = _LANE_KEYS.get(delta.type or "")
     if key is None or any(getattr(delta, name) for name in Delta.__struct_fields__ if name not in ("type", key)):
@@ -664,7 +692,7 @@ def is_body(obj: dict[str, Any], bare: bool) -> bool:
 
 def revive(obj: dict[str, Any], report: Report) -> Event:
     if is_body(obj, bare=True):
-        return Event(type=BODY, extra=obj)
+        return Event(type=BODY, extra=obj)  # type: ignore[arg-type]
     return from_dict(Event, obj, report)
 
 

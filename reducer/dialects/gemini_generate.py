@@ -4,7 +4,8 @@ Theory of operation
 -------------------
 There is one event type, the chunk, and it has the shape of the body: a chunk is an answer that says only what is
 new. The framing reads both ways it is sent, server-sent events and one JSON array (G4); a body sent whole is a
-stream of one chunk. Code Assist wraps every chunk in ``{"response": …, "traceId": …}``. One phase: ``OPEN``.
+stream of one chunk. Code Assist wraps every chunk in ``{"response": …, "traceId": …}``, with more beside it in newer
+versions, none of which is in a body. One phase: ``OPEN``.
 
 A chunk names candidates by ``index``; their parts follow each other. Plain text joins the plain text before it if
 both are thoughts or both are not; whatever carries a signature stays a part of its own, because signatures are
@@ -33,7 +34,7 @@ from reducer.decoding import Report
 from reducer.dialects import _errors
 from reducer.dialects._dialect import Dialect, LimitReached, Options, State
 from reducer.dialects._extras import merge
-from reducer.dialects._fragments import Fragments
+from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
     ToView,
@@ -57,16 +58,16 @@ from reducer.view import FinishReason, ToolCallView, UsageView, View
 
 
 class WireContent(Wire):
-    role: str | None = None
     # Parts are kept as they come, so they stay plain dicts.
     parts: list[dict[str, Any]] | None = None
+    role: str | None = None
 
 
 class WireCandidate(Wire, rename="camel"):
     # What comes once a stream (finishMessage, avgLogprobs, …) is not declared: it may take the slow path.
-    index: int | None = None
     content: WireContent | None = None
     finish_reason: str | None = None
+    index: int | None = None
     safety_ratings: list[Any] | None = None
     grounding_metadata: dict[str, Any] | None = None
     citation_metadata: dict[str, Any] | None = None
@@ -77,21 +78,32 @@ class Chunk(Wire, rename="camel"):
     type: ClassVar[str] = "chunk"
 
     candidates: list[WireCandidate] | None = None
-    usage_metadata: dict[str, Any] | None = None
+    # As the decoder takes it, no value in it is null.
+    usage_metadata: dict[str, int | str | list[Any]] | None = None
     model_version: str | None = None
-    response_id: str | None = None
     create_time: Any = None
+    response_id: str | None = None
     prompt_feedback: dict[str, Any] | None = None
 
 
+class WrappedChunk(Chunk, rename="camel"):
+    """A chunk that came in Code Assist's wrapper."""
+
+
 class Wrapped(Wire, rename="camel", kw_only=True):
-    response: Chunk
+    # What stands beside the chunk is about the call, and in no body.
+    response: WrappedChunk
     trace_id: Any = None
+    metadata: Any = None
+    consumed_credits: Any = None
+    remaining_credits: Any = None
 
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 _decode_wrapped = msgspec.json.Decoder(Wrapped).decode
 _WRAPPER_BEGINS = b'{"response"'
+_WRAPPER_KEYS = frozenset({"response", "traceId"})
+_KEYS = ("candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId")
 
 
 def decode(payload: bytes) -> Chunk:
@@ -103,7 +115,9 @@ def decode(payload: bytes) -> Chunk:
 def unwrapped(obj: dict[str, Any]) -> dict[str, Any]:
     """Return the chunk inside Code Assist's wrapper."""
     inner = obj.get("response")
-    return inner if type(inner) is dict and obj.keys() <= {"response", "traceId"} else obj
+    if type(inner) is not dict or any(key in obj for key in _KEYS):
+        return obj
+    return inner if obj.keys() <= _WRAPPER_KEYS or any(key in inner for key in _KEYS) else obj
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -371,7 +385,7 @@ class _Candidate(Saved):
     """One candidate in the making."""
 
     __slots__ = (
-        "calls", "citations", "cited", "content", "finish", "index", "last", "logprobs", "open", "parts",
+        "calls", "citations", "cited", "content", "finish", "index", "last", "logprobs", "open", "parts", "plain",
         "role",
     )  # fmt: skip
 
@@ -379,6 +393,7 @@ class _Candidate(Saved):
         self.index: int | None = None  # as the wire gave it
         self.role: str | None = None
         self.parts: list[_Text | _Call | dict[str, Any]] = []
+        self.plain: Fragments | None = None  # the text of the last part, if plain text joins it without more ado
         self.calls = 0  # how many of them are function calls
         self.open: list[_Call] = []  # calls that will continue, in order of appearance
         self.content: dict[str, Any] | None = None  # a content was there; its unknown keys
@@ -423,6 +438,60 @@ def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
 
 def on_chunk(state: GeminiState, chunk: Chunk) -> None:
     candidates = chunk.candidates
+    usage = chunk.usage_metadata
+    if (
+        candidates
+        and chunk.extra is None
+        and chunk.response_id == state.id
+        and chunk.model_version == state.model
+        and chunk.prompt_feedback is None
+        and len(candidates) == 1
+        and _goes_on(state, candidates[0])
+    ):
+        # Nearly every chunk: a piece of plain text, and the usage so far.
+        if usage is not None:
+            if state.usage is None:
+                state.usage = {}
+            state.usage.update(usage)
+        if chunk.create_time is not None:
+            state.last["createTime"] = chunk.create_time
+        if state.narrow is None and type(chunk) is Chunk:
+            state.narrow = _decode_chunk
+    else:
+        _take_chunk(state, chunk, candidates)
+
+
+def _goes_on(state: GeminiState, wire: WireCandidate) -> bool:
+    """Take what is nothing but plain text that goes on where the candidate's last part ended."""
+    candidate = state.candidates.get(wire.index or 0)
+    content = wire.content
+    if candidate is None or content is None or wire.finish_reason:
+        return False
+    plain = candidate.plain
+    parts = content.parts
+    if plain is None or parts is None or len(parts) != 1 or len(parts[0]) != 1:
+        return False
+    text = parts[0].get("text")
+    if (
+        type(text) is not str
+        or wire.safety_ratings is not None
+        or wire.grounding_metadata is not None
+        or wire.citation_metadata is not None
+        or wire.logprobs_result is not None
+        or (candidate.role is None and content.role)
+    ):
+        return False
+    if wire.index is not None:
+        candidate.index = wire.index
+    pieces = plain.pieces
+    pieces.append(text)
+    if len(pieces) >= GATHERED:
+        plain.gather()
+    return True
+
+
+def _take_chunk(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate] | None) -> None:
+    """Take any chunk."""
     if candidates:
         _check_growth(state, candidates)
     state.begun = True
@@ -544,6 +613,9 @@ def _add_content(state: GeminiState, candidate: _Candidate, content: WireContent
             candidate.parts.append(part)
         elif part:
             state.report("wrong_type", {"content.parts": part}, "left out")
+    last = candidate.parts[-1] if candidate.parts else None
+    steady = isinstance(last, _Text) and last.watch is None and not last.signature and not last.thought
+    candidate.plain = last.text if steady else None  # type: ignore[union-attr]
 
 
 _TEXT_KEYS = frozenset({"text", "thought", "thoughtSignature"})
@@ -874,9 +946,6 @@ def _report_repairs(state: GeminiState, report: Report) -> None:
             verdict = watch.verdict("text") if watch is not None else None
             if verdict is not None:
                 report(*verdict)
-
-
-_KEYS = ("candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId")
 
 
 def recognise(obj: dict[str, Any]) -> bool:

@@ -19,18 +19,29 @@ are joined; undeclared keys follow the generic rule of `_extras` and are reporte
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.decoding import Report, decode
+from reducer.dialects._completion import (
+    Envelope,
+    Usage,
+    check_growth,
+    is_undecided,
+    place,
+    revived,
+    watched,
+    with_logprobs,
+)
 from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
-from reducer.dialects._fragments import Fragments
-from reducer.dialects._repairs import Watch
+from reducer.dialects._fragments import GATHERED, Fragments
+from reducer.dialects._repairs import Watch, loses_usage
 from reducer.dialects._views import (
     COMPLETION_FINISH,
     ToView,
@@ -45,7 +56,7 @@ from reducer.dialects._views import (
     string,
     text_of,
 )
-from reducer.dialects._wire import Wire, compact, from_dict
+from reducer.dialects._wire import Wire, compact, unnamed
 from reducer.saving import Saved
 from reducer.typed import Body, copied
 from reducer.view import View
@@ -71,33 +82,61 @@ class WireCall(Wire):
     custom: WireCustom | None = None
 
 
-class Delta(Wire):
-    role: str | None = None
-    content: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
-    refusal: str | list[Any] | UnsetType | None = UNSET
-    reasoning_content: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
-    reasoning: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
-    thinking: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
-    reasoning_text: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
-    tool_calls: list[WireCall] | None = None
-    function_call: WireFunction | None = None
-    reasoning_details: list[Any] | None = None
+class WireDetail(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """One of the ``reasoning_details``, as most are. Others are dicts."""
+
+    type: str | UnsetType | None = UNSET
+    summary: str | UnsetType | None = UNSET
+    text: str | UnsetType | None = UNSET
+    signature: str | UnsetType | None = UNSET
+    id: str | UnsetType | None = UNSET
+    format: str | UnsetType | None = UNSET
+    index: int | UnsetType | None = UNSET
+
+
+class RareDelta(Wire):
     thinking_blocks: list[Any] | None = None
     audio: dict[str, Any] | None = None
     obfuscation: Any = None
 
 
+class Delta(Wire):
+    role: str | None = None
+    content: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    reasoning_content: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    reasoning: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    reasoning_details: list[WireDetail] | None = None
+    tool_calls: list[WireCall] | None = None
+    refusal: str | list[Any] | UnsetType | None = UNSET
+    thinking: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    reasoning_text: str | list[Any] | dict[str, Any] | UnsetType | None = UNSET
+    function_call: WireFunction | None = None
+    rare: RareDelta | None = unnamed("rare")
+
+
+class RareChoice(Wire):
+    message: dict[str, Any] | None = None
+
+
 class WireChoice(Wire):
     index: int | None = None
     delta: Delta | None = None
-    message: dict[str, Any] | None = None
-    text: str | None = None
-    finish_reason: str | None = None
     logprobs: dict[str, Any] | int | float | UnsetType | None = UNSET
-    content_filter_results: dict[str, Any] | None = None
+    finish_reason: str | None = None
     native_finish_reason: str | None = None
     token_ids: list[Any] | None = None
+    matched_stop: Any = UNSET
+    content_filter_results: msgspec.Raw | UnsetType = UNSET
     stop_reason: Any = None
+    text: str | None = None
+    rare: RareChoice | None = unnamed("rare")
+
+
+class RareChunk(Wire):
+    x_groq: dict[str, Any] | None = None
+    metadata: Any = None
+    moderation: Any = None
+    error: Any = None  # the engine looks for it in all its shapes
 
 
 class Chunk(Wire):
@@ -107,19 +146,97 @@ class Chunk(Wire):
     object: Any = None
     created: int | float | str | None = None
     model: str | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    provider: str | None = None
     choices: list[WireChoice] | None = None
     usage: dict[str, Any] | None = None
-    system_fingerprint: str | None = None
-    service_tier: str | None = None
-    error: None = None  # an error takes the cold path, where the engine looks for it in all its shapes
-    provider: str | None = None
-    x_groq: dict[str, Any] | None = None
-    prompt_filter_results: list[Any] | None = None
-    metadata: Any = None
-    moderation: Any = None
     obfuscation: Any = None
     p: Any = None
     sequence_number: Any = None
+    prompt_filter_results: list[Any] | None = None
+    rare: RareChunk | None = unnamed("rare")
+
+
+# What most chunks are: a piece of the content, or of the arguments of a call, and nothing else. What is typed `None`
+# needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
+
+
+TEXT, REASONING, ARGUMENTS = "\x7ftext", "\x7freasoning", "\x7farguments"  # as types no wire has them
+
+
+class TextDelta(Wire, kw_only=True):
+    role: str | None = None
+    content: str
+
+
+class ReasoningDelta(Wire, kw_only=True):
+    role: str | None = None
+    content: Literal[""] | None = None
+    reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
+    reasoning_details: list[WireDetail] | None = None
+
+
+class ArgumentsFunction(Wire, kw_only=True):
+    name: None = None
+    arguments: str
+
+
+class ArgumentsCall(Wire, kw_only=True):
+    index: int
+    id: None = None
+    type: None = None
+    function: ArgumentsFunction
+
+
+class ArgumentsDelta(Wire, kw_only=True):
+    content: None = None
+    tool_calls: tuple[ArgumentsCall]
+
+
+DeltaT = TypeVar("DeltaT", TextDelta, ReasoningDelta, ArgumentsDelta)
+
+
+class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
+    index: int
+    delta: DeltaT
+    logprobs: UnsetType | None = UNSET
+    finish_reason: None = None
+    native_finish_reason: None = None
+    token_ids: None = None
+
+
+class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
+    id: str | None = None
+    object: Any = None
+    created: int | float | str | None = None
+    model: str | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    provider: str | None = None
+    choices: tuple[NarrowChoice[DeltaT]]
+    usage: None = None
+    obfuscation: Any = None
+    p: Any = None
+    sequence_number: Any = None
+
+
+class TextChunk(NarrowChunk[TextDelta]):
+    type: ClassVar[str] = TEXT
+
+
+class ReasoningChunk(NarrowChunk[ReasoningDelta]):
+    type: ClassVar[str] = REASONING
+
+
+class ArgumentsChunk(NarrowChunk[ArgumentsDelta]):
+    type: ClassVar[str] = ARGUMENTS
+
+
+decode_text = msgspec.json.Decoder(TextChunk).decode
+decode_reasoning = msgspec.json.Decoder(ReasoningChunk).decode
+decode_arguments = msgspec.json.Decoder(ArgumentsChunk).decode
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -246,17 +363,20 @@ class ChatCompletion(Body, frozen=True):
 # Declared text keys of a delta, in the order a message has them.
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "reasoning_text")
 _SCAFFOLDING = frozenset({"obfuscation", "sequence_number"})
+# Lists of a delta whose entries come whole: an `index` counts those of one chunk, and names no entry (C36, C37).
+_APPENDED = ("annotations", "images")
 
 
 class _Text(Saved):
     """A text key of a delta: a text, or a list of parts once any delta was one (decision 8)."""
 
-    __slots__ = ("parts", "text", "watch")
+    __slots__ = ("parts", "plain", "text", "watch")
 
     def __init__(self, state: ChatState) -> None:
         self.text: Fragments | None = None  # None until a non-null delta
         self.parts: list[Any] | None = None
         self.watch: Watch | None = Watch("cumulative" in state.options.repairs)
+        self.plain: Fragments | None = None  # the text, while a string joins it without more ado
 
     def add(self, value: Any) -> None:
         if type(value) is str and self.parts is None:
@@ -265,9 +385,12 @@ class _Text(Saved):
             if self.watch is not None and value:
                 self.text, self.watch = watched(value, self.text, self.watch)
             self.text.append(value)
+            if self.watch is None:
+                self.plain = self.text
             return
         if self.parts is None:
             self.parts = []
+            self.plain = None
             if self.text:
                 _add_part(self.parts, {"type": "text", "text": str(self.text)})
         for part in value if type(value) is list else (value,):
@@ -334,6 +457,7 @@ class _Call(Saved):
         "input",
         "name",
         "object",
+        "plain",
         "strings",
         "type",
         "watch",
@@ -346,6 +470,7 @@ class _Call(Saved):
         self.type: str | None = None
         self.name: str | None = None
         self.arguments: Fragments | None = None
+        self.plain: Fragments | None = None  # the arguments, while a string joins them without more ado
         self.input: Fragments | None = None
         self.object: Any = None  # arguments that came as an object (T15)
         self.function: dict[str, Any] | None = None  # a function was there; its unknown keys
@@ -362,7 +487,7 @@ class _Call(Saved):
     def empty(self) -> bool:
         return not (self.id or self.name or self.text() or self.extra or self.function or self.custom)
 
-    def add_function(self, function: WireFunction, state: ChatState) -> None:
+    def add_function(self, function: WireFunction | ArgumentsFunction, state: ChatState) -> None:
         if self.function is None:
             self.function = {}
         if function.extra:
@@ -384,12 +509,14 @@ class _Call(Saved):
             if self.watch is not None and value:
                 self.arguments, self.watch = watched(value, self.arguments, self.watch)
             self.arguments.append(value)
+            if self.watch is None:
+                self.plain = self.arguments
         elif value is not None:
             before = self.text()
             if before and before != compact(value) and before.strip() != "{}":
                 state.report("arguments_replaced", before, value)
             self.object = copied(value)
-            self.arguments = None
+            self.arguments = self.plain = None
 
     def add_custom(self, custom: WireCustom) -> None:
         if self.custom is None:
@@ -431,19 +558,21 @@ class _Call(Saved):
 class _Choice(Saved):
     """One choice: its message in the making."""
 
+    caches = ("detail", "detail_text", "filters")
     __slots__ = (
-        "audio", "calls", "content", "details", "extra", "finish", "finishes", "function_call", "last_many",
-        "logprobs", "message", "message_extra", "opening", "role", "roles", "texts", "token_ids", "touched",
-        "undeclared",
+        "at_index", "audio", "calls", "content", "detail", "detail_text", "details", "extra", "filters", "finish",
+        "finishes", "function_call", "last_many", "logprobs", "message", "message_extra", "opening", "role", "roles",
+        "texts", "token_ids", "touched", "undeclared",
     )  # fmt: skip
 
     def __init__(self, state: ChatState) -> None:
         self.role: str | None = None
-        self.roles = 0  # deltas that had one
+        self.roles = 0  # deltas that had one, up to 3
         self.opening: Any = None  # the content that came with the first
         self.content = _Text(state)
         self.texts: dict[str, _Text | None] = {}  # of the other declared keys; None where only null came
         self.calls: list[_Call] = []
+        self.at_index: dict[int, _Call] = {}  # the newest call of each index
         self.touched: _Call | None = None  # the call touched last
         self.last_many: list[_Call] = []  # the calls of the last delta that had several entries
         self.function_call: _Call | None = None
@@ -452,6 +581,9 @@ class _Choice(Saved):
         self.logprobs: Any = UNSET
         self.audio: dict[str, Any] | None = None
         self.details: list[Any] | None = None
+        self.detail: WireDetail | None = None  # the last one but for its text, if the next may continue it
+        self.detail_text: Fragments | None = None
+        self.filters: msgspec.Raw | None = None  # the last filter results: Azure says them with every delta
         self.message: dict[str, Any] | None = None  # a whole message, where one came
         self.message_extra: dict[str, Any] = {}
         self.undeclared: dict[str, list[str]] = {}
@@ -514,12 +646,156 @@ def on_done(state: ChatState, _: None) -> None:
 
 def on_chunk(state: ChatState, chunk: Chunk) -> object:
     choices = chunk.choices
+    if (
+        choices
+        and chunk.extra is None
+        and chunk.id == state.id
+        and chunk.model == state.model
+        and state.created
+        and not chunk.usage
+        and chunk.prompt_filter_results is None
+        and len(choices) == 1
+    ):
+        # Nearly every chunk: nothing is new but in the one choice.
+        wire = choices[0]
+        choice = state.choices.get(wire.index)  # type: ignore[arg-type]
+        filters = wire.content_filter_results
+        if choice is not None and (filters is UNSET or filters == choice.filters) and state.counted is None:
+            if chunk.system_fingerprint:
+                state.fingerprint = chunk.system_fingerprint
+            if chunk.service_tier:
+                state.tier = chunk.service_tier
+            if chunk.provider is not None:
+                state.provider = chunk.provider
+            _add_to(state, choice, wire)
+            if choice.logprobs is None or choice.logprobs is UNSET:
+                state.narrow = _narrow_for(wire)
+            return None
+    return _take_chunk(state, chunk, choices)
+
+
+def on_text(state: ChatState, chunk: TextChunk) -> object:
+    """A piece of the content, and nothing else."""
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
+        choice = state.choices.get(wire.index)
+        if choice is not None and wire.logprobs is choice.logprobs:
+            if chunk.system_fingerprint:
+                state.fingerprint = chunk.system_fingerprint
+            if chunk.service_tier:
+                state.tier = chunk.service_tier
+            if chunk.provider is not None:
+                state.provider = chunk.provider
+            delta = wire.delta
+            plain = choice.content.plain
+            if plain is not None:
+                pieces = plain.pieces
+                pieces.append(delta.content)
+                if len(pieces) >= GATHERED:
+                    plain.gather()
+            else:
+                choice.content.add(delta.content)
+            if delta.role and choice.roles < 3:
+                _take_role(state, choice, delta, None)
+            return None
+    return _refuse(state)
+
+
+def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
+    """A piece of reasoning under one or several names, and nothing else."""
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
+        choice = state.choices.get(wire.index)
+        if choice is not None and wire.logprobs is choice.logprobs:
+            if chunk.system_fingerprint:
+                state.fingerprint = chunk.system_fingerprint
+            if chunk.service_tier:
+                state.tier = chunk.service_tier
+            if chunk.provider is not None:
+                state.provider = chunk.provider
+            delta = wire.delta
+            if delta.content is not None and choice.content.text is None:
+                choice.content.add(delta.content)
+            if delta.role and choice.roles < 3:
+                _take_role(state, choice, delta, None)
+            if delta.reasoning_content is not UNSET:
+                _add_text(state, choice, "reasoning_content", delta.reasoning_content)
+            if delta.reasoning is not UNSET:
+                _add_text(state, choice, "reasoning", delta.reasoning)
+            if delta.reasoning_details is not None:
+                _add_details(choice, delta.reasoning_details)
+            return None
+    return _refuse(state)
+
+
+def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
+    """A piece of the arguments of a call that is known by its index, and nothing else."""
+    if chunk.id == state.id and chunk.model == state.model:
+        wire = chunk.choices[0]
+        choice = state.choices.get(wire.index)
+        if choice is not None and wire.logprobs is choice.logprobs:
+            entry = wire.delta.tool_calls[0]
+            call = choice.touched
+            if call is None or call.index != entry.index:
+                call = choice.at_index.get(entry.index)
+            if call is not None:
+                if chunk.system_fingerprint:
+                    state.fingerprint = chunk.system_fingerprint
+                if chunk.service_tier:
+                    state.tier = chunk.service_tier
+                if chunk.provider is not None:
+                    state.provider = chunk.provider
+                plain = call.plain
+                if plain is None and len(choice.calls) > state.options.limits.max_calls:
+                    return _refuse(state)
+                if plain is not None:
+                    pieces = plain.pieces
+                    pieces.append(entry.function.arguments)
+                    if len(pieces) >= GATHERED:
+                        plain.gather()
+                else:
+                    call.add_function(entry.function, state)
+                choice.touched = call
+                return None
+    return _refuse(state)
+
+
+def _widened(chunk: NarrowChunk[Any]) -> Chunk:
+    """The same as a chunk like others."""
+    return msgspec.json.decode(msgspec.json.encode(chunk), type=Chunk)
+
+
+def _refuse(state: ChatState) -> object:
+    """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
+    state.narrow = None
+    return SPLIT
+
+
+def _narrow_for(wire: WireChoice) -> Callable[[bytes], Any] | None:
+    """The decoder that would have done for this choice of a chunk whose rest was nothing special."""
+    delta = wire.delta
+    if delta is None or wire.content_filter_results is not UNSET or wire.finish_reason is not None:
+        return None
+    if wire.matched_stop is not UNSET or delta.refusal is not UNSET or wire.token_ids is not None:
+        return None
+    if delta.tool_calls:
+        return decode_arguments if delta.role is None and not delta.content else None
+    if type(delta.reasoning) is str or type(delta.reasoning_content) is str:
+        return decode_reasoning if not delta.content else None
+    return decode_text if delta.tool_calls is None and type(delta.content) is str else None
+
+
+def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None) -> object:
+    """Take any chunk."""
     ident = chunk.id
     if ident != state.id and ident:
         if state.ids and ident not in state.ids and _begins_another(state, choices):
             return SPLIT
-    if choices and (len(choices) > 1 or choices[0].index not in state.choices):
-        check_growth(state, choices, bounded=state.counted is None)
+    if choices:
+        if any(wire.index not in state.choices for wire in choices):
+            check_growth(state, choices, bounded=state.counted is None)
+        if chunk.extra is None and all(wire.delta is None and wire.matched_stop is not UNSET for wire in choices):
+            return SPLIT  # as a dict it is recognised: a text completion's
     state.begun = True
     if ident != state.id and ident is not None:
         state.take_id(ident)
@@ -535,21 +811,26 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
         state.tier = chunk.service_tier
     if chunk.provider is not None:
         state.provider = chunk.provider
-    if chunk.x_groq is not None:
-        state.x_groq = state.x_groq or {}
-        merge(state.x_groq, chunk.x_groq)
     if chunk.prompt_filter_results is not None:
         state.prompt_filter = chunk.prompt_filter_results
-    if chunk.metadata is not None:
-        state.metadata = chunk.metadata
-    if chunk.moderation is not None:
-        state.moderation = chunk.moderation
-    if chunk.extra:
-        merge(state.extra, chunk.extra)
-    if choices:
-        for choice in choices:
-            _add_choice(state, choice)
+    if chunk.extra is not None:
+        _add_rare(state, chunk, chunk.extra)
+    for wire in choices or ():
+        _add_choice(state, wire)
     return None
+
+
+def _add_rare(state: ChatState, chunk: Chunk, extra: dict[str, Any]) -> None:
+    rare = chunk.rare
+    if rare is not None:
+        if rare.x_groq is not None:
+            state.x_groq = state.x_groq or {}
+            merge(state.x_groq, rare.x_groq)
+        if rare.metadata is not None:
+            state.metadata = rare.metadata
+        if rare.moderation is not None:
+            state.moderation = rare.moderation
+    merge(state.extra, extra)
 
 
 def _begins_another(state: ChatState, choices: list[WireChoice] | None) -> bool:
@@ -560,7 +841,8 @@ def _begins_another(state: ChatState, choices: list[WireChoice] | None) -> bool:
         if choice.delta is not None and choice.delta.role and (state.done or place(choice) in state.choices):
             return True
         # A body sent whole has its role in the message.
-        if choice.delta is None and choice.message is not None and (state.done or state.whole is not None):
+        whole = choice.rare is not None and choice.rare.message is not None
+        if choice.delta is None and whole and (state.done or state.whole is not None):
             return True
     return False
 
@@ -592,9 +874,16 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
     delta = wire.delta
     if delta is not None:
         content = delta.content
-        if content is not UNSET and content is not None:
+        plain = choice.content.plain
+        if plain is not None and type(content) is str:
+            if content:
+                pieces = plain.pieces
+                pieces.append(content)
+                if len(pieces) >= GATHERED:
+                    plain.gather()
+        elif content is not UNSET and content is not None:
             choice.content.add(content)
-        if delta.role:
+        if delta.role and choice.roles < 3:
             _take_role(state, choice, delta, wire.finish_reason)
         if delta.tool_calls:
             _add_calls(state, choice, delta.tool_calls)
@@ -605,9 +894,7 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
         if delta.reasoning is not UNSET:
             _add_text(state, choice, "reasoning", delta.reasoning)
         if delta.reasoning_details is not None:
-            choice.details = choice.details or []
-            for detail in delta.reasoning_details:
-                _add_detail(choice.details, detail)
+            _add_details(choice, delta.reasoning_details)
         if delta.thinking is not UNSET:
             _add_text(state, choice, "thinking", delta.thinking)
         if delta.reasoning_text is not UNSET:
@@ -616,16 +903,9 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
             if choice.function_call is None:
                 choice.function_call = _Call(state)
             choice.function_call.add_function(delta.function_call, state)
-        if delta.audio is not None:
-            choice.audio = choice.audio or {}
-            _add_audio(choice.audio, delta.audio)
-        if delta.thinking_blocks is not None:
-            blocks = choice.message_extra.setdefault("thinking_blocks", [])
-            for block in delta.thinking_blocks:
-                _add_thinking_block(blocks, block)
-        if delta.extra:
-            _add_undeclared(state, choice, delta.extra)
-    elif wire.text is not None and wire.message is None:
+        if delta.extra is not None:
+            _add_rare_delta(state, choice, delta, delta.extra)
+    elif wire.text is not None and (wire.rare is None or wire.rare.message is None):
         choice.content.add(wire.text)  # C43
     if wire.finish_reason:
         if wire.finish_reason not in choice.finishes:
@@ -633,25 +913,50 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
                 state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
             choice.finishes.append(wire.finish_reason)
         choice.finish = wire.finish_reason
-    if wire.logprobs is not UNSET:
-        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
-    if wire.content_filter_results is not None:
-        merge(choice.extra, {"content_filter_results": wire.content_filter_results})
+    if wire.logprobs is not choice.logprobs:
+        if wire.logprobs is not UNSET:
+            choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
+    if wire.content_filter_results is not UNSET and wire.content_filter_results != choice.filters:
+        _add_filters(state, choice, wire.content_filter_results)
     if wire.native_finish_reason is not None:
         choice.extra["native_finish_reason"] = wire.native_finish_reason
     if wire.stop_reason is not None:
         choice.extra["stop_reason"] = wire.stop_reason
     if wire.token_ids is not None:
         choice.token_ids = [*(choice.token_ids or ()), *wire.token_ids]
-    if wire.message is not None:
-        choice.message = wire.message
-    if wire.extra:
-        merge(choice.extra, wire.extra)
-        if wire.extra.get("error") and state.error is None:
-            state.error = normalise(wire.extra["error"], wire.extra["error"])
+    if wire.matched_stop is not UNSET:
+        merge(choice.extra, {"matched_stop": wire.matched_stop})
+    if wire.extra is not None:
+        _add_rare_choice(state, choice, wire, wire.extra)
 
 
-def _take_role(state: ChatState, choice: _Choice, delta: Delta, finish: str | None) -> None:
+def _add_rare_delta(state: ChatState, choice: _Choice, delta: Delta, extra: dict[str, Any]) -> None:
+    rare = delta.rare
+    if rare is not None:
+        if rare.audio is not None:
+            choice.audio = choice.audio or {}
+            _add_audio(choice.audio, rare.audio)
+        if rare.thinking_blocks is not None:
+            blocks = choice.message_extra.setdefault("thinking_blocks", [])
+            for block in rare.thinking_blocks:
+                _add_thinking_block(blocks, block)
+    if extra:
+        _add_undeclared(state, choice, extra)
+
+
+def _add_rare_choice(state: ChatState, choice: _Choice, wire: WireChoice, extra: dict[str, Any]) -> None:
+    rare = wire.rare
+    if rare is not None:
+        if rare.message is not None:
+            choice.message = rare.message
+    merge(choice.extra, extra)
+    if extra.get("error") and state.error is None:
+        state.error = normalise(extra["error"], extra["error"])
+
+
+def _take_role(
+    state: ChatState, choice: _Choice, delta: Delta | TextDelta | ReasoningDelta, finish: str | None
+) -> None:
     """The first role. The first chunk once more, after others without a role, looks like a replay (C45)."""
     choice.roles += 1
     if choice.role is None:
@@ -664,13 +969,32 @@ def _take_role(state: ChatState, choice: _Choice, delta: Delta, finish: str | No
 
 
 def _add_text(state: ChatState, choice: _Choice, key: str, value: Any) -> None:
+    text = choice.texts.get(key)
+    if text is not None:
+        plain = text.plain
+        if plain is not None and type(value) is str:
+            pieces = plain.pieces
+            pieces.append(value)
+            if len(pieces) >= GATHERED:
+                plain.gather()
+            return
     if value is None:
         choice.texts.setdefault(key, None)
         return
-    text = choice.texts.get(key)
     if text is None:
         text = choice.texts[key] = _Text(state)
     text.add(value)
+
+
+def _add_filters(state: ChatState, choice: _Choice, results: Any) -> None:
+    if type(results) is msgspec.Raw:
+        choice.filters = results.copy()
+        results = decode(bytes(results), state.report, state.options.limits.max_depth)
+        if type(results) is not dict and results is not None:
+            state.report("wrong_type", {"choices.content_filter_results": results}, "left out")
+            return
+    if results is not None:
+        merge(choice.extra, {"content_filter_results": results})
 
 
 def _add_audio(audio: dict[str, Any], delta: dict[str, Any]) -> None:
@@ -703,6 +1027,36 @@ def _joined_base64(pieces: list[str]) -> str:
 
 
 _DETAIL_TEXTS = ("text", "summary", "data")
+
+
+def _add_details(choice: _Choice, details: list[Any]) -> None:
+    if choice.details is None:
+        choice.details = []
+    for detail in details:
+        if type(detail) is not WireDetail:
+            choice.detail = choice.detail_text = None
+            _add_detail(choice.details, detail)
+            continue
+        text = detail.text
+        detail.text = None
+        goes_on = detail == choice.detail
+        detail.text = text
+        if goes_on and type(text) is str:
+            choice.detail_text.append(text)  # type: ignore[union-attr]
+        else:
+            _add_other_detail(choice, choice.details, detail)
+
+
+def _add_other_detail(choice: _Choice, details: list[Any], detail: WireDetail) -> None:
+    plain = msgspec.to_builtins(detail)
+    _add_detail(details, plain)
+    text = details[-1].get("text")
+    # What has nothing to add but a text, to a text that is there, may be continued.
+    steady = isinstance(text, Fragments) and "summary" not in plain and "data" not in plain
+    if steady and _same_detail(details[-1], plain):
+        choice.detail, choice.detail_text = msgspec.structs.replace(detail, text=None), text
+    else:
+        choice.detail = choice.detail_text = None
 
 
 def _add_detail(details: list[Any], detail: Any) -> None:
@@ -768,6 +1122,14 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
             seen = choice.undeclared.setdefault(key, [])
             seen.append(value)
     rest = {key: value for key, value in extra.items() if key not in choice.texts}
+    for key in _APPENDED:
+        value = rest.get(key)
+        into = choice.message_extra.get(key, [])
+        if type(value) is list and type(into) is list:
+            choice.message_extra[key] = into
+            for entry in rest.pop(key):
+                if entry not in into:
+                    into.append(copied(entry))
     if rest:
         merge(choice.message_extra, rest, add=True)
 
@@ -776,6 +1138,8 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
 
 
 def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> None:
+    if len(entries) == 1 and _goes_on(choice, entries[0]):
+        return
     limits = state.options.limits
     if len(entries) > limits.max_new_slots or len(choice.calls) + len(entries) > limits.max_calls:
         ids = {call.id for call in choice.calls}
@@ -809,6 +1173,37 @@ def _is_new(state: ChatState, choice: _Choice, entry: WireCall, ids: set[str | N
     return entry.id not in ids and (other or _opens(state, last, entry, name))
 
 
+def _goes_on(choice: _Choice, entry: WireCall) -> bool:
+    """Take what nearly all entries are: the index of a call, and a piece of its arguments."""
+    index = entry.index
+    call = choice.touched
+    if index is None:
+        return False
+    if call is None or call.index != index:
+        call = choice.at_index.get(index)
+        if call is None:
+            return False
+    function = entry.function
+    plain = call.plain
+    if (
+        plain is None
+        or function is None
+        or function.name
+        or type(function.arguments) is not str
+        or entry.id
+        or (entry.type and call.type is None)
+        or entry.custom is not None
+        or entry.extra is not None
+    ):
+        return False
+    pieces = plain.pieces
+    pieces.append(function.arguments)
+    if len(pieces) >= GATHERED:
+        plain.gather()
+    choice.touched = call
+    return True
+
+
 def _resolve(state: ChatState, choice: _Choice, entry: WireCall, nth: int) -> _Call:
     """Find the call that this entry continues, or open a new one. ``nth``: in a delta of several, else -1."""
     calls = choice.calls
@@ -821,7 +1216,7 @@ def _resolve(state: ChatState, choice: _Choice, entry: WireCall, nth: int) -> _C
     last = choice.touched
     if ident is None and not name and index is not None and last is not None and last.index == index:
         return last
-    at_index = next((call for call in reversed(calls) if call.index == index), None) if index is not None else None
+    at_index = choice.at_index.get(index) if index is not None else None
     if ident is not None:
         for call in calls:
             if call.id == ident:
@@ -872,6 +1267,12 @@ def _is_json(text: str) -> bool:
 def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     call = _Call(state, index)
     choice.calls.append(call)
+    if index is not None:
+        choice.at_index[index] = call
+    if len(choice.calls) > state.options.limits.max_calls:
+        # An index that was used again has brought one too many, and from here on every entry is refused.
+        for other in choice.calls:
+            other.plain = None
     return call
 
 
@@ -895,10 +1296,10 @@ def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
-    "OPEN": {"chunk": on_chunk, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments, "[DONE]": on_done},
     "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
     # Folding goes on: only what begins another response is told apart, and `on_chunk` asks `done` for that.
-    "OVER": {"chunk": on_chunk},
+    "OVER": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments},
 }
 
 
@@ -1032,62 +1433,96 @@ def _has_deltas(choice: _Choice) -> bool:
     )  # fmt: skip
 
 
-def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
-    """The texts that a chunk added, if repeating it with others would add those and nothing else."""
+def texts(state: ChatState, chunk: Chunk | TextChunk | ArgumentsChunk) -> list[tuple[str, str, Any]] | None:
+    """The texts that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
+    if isinstance(chunk, NarrowChunk):
+        chunk = _widened(chunk)
+    elif not isinstance(chunk, Chunk):
+        return None
     choices = chunk.choices
-    if not choices or len(choices) != 1 or state.counted is not None:
+    if not choices or len(choices) != 1 or state.counted is not None or state.row["chunk"] is not on_chunk:
+        return None
+    if (chunk.id and chunk.id != state.id) or (chunk.model and chunk.model != state.model):
+        return None
+    if chunk.usage and state.usage is not None and loses_usage(state.usage, chunk.usage):
         return None
     wire = choices[0]
     delta = wire.delta
-    if delta is None or type(wire.logprobs) is dict or wire.token_ids is not None or delta.extra:
-        return None
-    if delta.function_call is not None or delta.audio is not None or delta.thinking_blocks is not None:
-        return None
     choice = state.choices.get(place(wire))
-    # Who names the role in every chunk has done so twice by now; the second time may be a replay (C45).
-    if choice is None or (delta.role and choice.roles < 2):
+    if delta is None or choice is None or not _is_settled(choice, wire) or delta.extra:
+        return None
+    if delta.function_call is not None or delta.rare is not None:
+        return None
         return None
     found: list[tuple[str, str, Any]] = []
     for key in TEXTS:
         value = getattr(delta, key)
-        if value is UNSET or not value:
+        if value is UNSET or (value is None and (key == "content" or key in choice.texts)):
             continue
         text = choice.content if key == "content" else choice.texts.get(key)
-        if type(value) is not str or text is None or text.parts is not None or text.watch is not None:
+        if type(value) is not str or text is None or text.parts is not None or text.text is None:
             return None
-        found.append((key, value, text.text))
+        if value and text.watch is not None:
+            return None
+        if value:
+            found.append((key, value, text.text))
+    for calls in (delta.tool_calls, delta.reasoning_details):
+        if calls and len(calls) != 1:
+            return None
     if delta.tool_calls:
         entry = delta.tool_calls[0]
-        call = choice.touched
-        function = entry.function
-        if (
-            len(delta.tool_calls) != 1
-            or call is None
-            or entry.index is None
-            or entry.index != call.index
-            or entry.extra
-        ):
+        call = choice.at_index.get(entry.index) if entry.index is not None else None
+        if call is None or entry.id or entry.custom is not None or entry.extra:
             return None
-        if entry.id or entry.custom is not None or function is None or function.name or function.extra:
+        function = entry.function
+        if function is None or function.name or function.extra or (entry.type and call.type is None):
             return None
         if type(function.arguments) is not str or call.watch is not None or call.arguments is None:
             return None
-        found.append(("arguments", function.arguments, call.arguments))
+        if function.arguments:
+            found.append(("arguments", function.arguments, call.arguments))
     if delta.reasoning_details:
-        detail = delta.reasoning_details[0]
+        detail = msgspec.to_builtins(delta.reasoning_details[0])
         last = choice.details[-1] if choice.details else None
-        if (
-            len(delta.reasoning_details) != 1
-            or type(detail) is not dict
-            or type(last) is not dict
-            or not _same_detail(last, detail)
-        ):
+        if type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
             return None
-        added = [key for key in _DETAIL_TEXTS if detail.get(key)]
-        if len(added) != 1 or not isinstance(last.get(added[0]), Fragments) or detail.get("signature"):
-            return None
-        found.append((added[0], detail[added[0]], last[added[0]]))
+        for key, value in detail.items():
+            if key in _DETAIL_TEXTS and type(value) is str:
+                if not isinstance(last.get(key), Fragments):
+                    return None
+                if value:
+                    found.append((key, value, last[key]))
+            elif not _is_settled_value(last, key, value):
+                return None
     return found or None
+
+
+def _is_settled(choice: _Choice, wire: WireChoice) -> bool:
+    """Whether a choice has everything that a chunk says beside its delta."""
+    if wire.finish_reason and wire.finish_reason != choice.finish:
+        return False
+    if wire.delta is not None and wire.delta.role and choice.roles < 2:
+        return False  # the second time may be a replay (C45)
+    if wire.logprobs is not UNSET and (wire.logprobs is not None or choice.logprobs is UNSET):
+        return False
+    if wire.rare is not None or wire.token_ids is not None:
+        return False
+    if wire.matched_stop is not UNSET and not _is_settled_value(choice.extra, "matched_stop", wire.matched_stop):
+        return False
+    filters: Any = wire.content_filter_results
+    if type(filters) is msgspec.Raw and filters != choice.filters:
+        return False
+    if wire.extra and not all(_is_settled_value(choice.extra, key, value) for key, value in wire.extra.items()):
+        return False
+    if type(filters) is dict and not _is_settled_value(choice.extra, "content_filter_results", filters):
+        return False
+    return _is_settled_value(choice.extra, "native_finish_reason", wire.native_finish_reason) and _is_settled_value(
+        choice.extra, "stop_reason", wire.stop_reason
+    )
+
+
+def _is_settled_value(has: dict[str, Any], key: str, value: Any) -> bool:
+    return value is None or (key in has and repr(has[key]) == repr(value))
 
 
 def recognise(obj: dict[str, Any]) -> bool:
@@ -1097,8 +1532,10 @@ def recognise(obj: dict[str, Any]) -> bool:
         return True  # whatever it calls itself (C16)
     if type(kind) is str and kind.startswith("chat.completion"):
         return True
-    if "choices" not in obj or kind == "text_completion":
+    if kind == "text_completion":
         return False
+    if "choices" not in obj:
+        return "prompt_filter_results" in obj  # C7, where a recorder drops empty lists
     # A legacy completion has its text on the choice, and neither delta nor message.
     return type(choices) is not list or not any(type(c) is dict and "text" in c for c in choices)
 
@@ -1138,7 +1575,7 @@ DIALECT = Dialect(
     name="openai.chat",
     final=ChatCompletion,
     decode=msgspec.json.Decoder(Chunk).decode,
-    revive=lambda obj, report: from_dict(Chunk, obj, report),
+    revive=partial(revived, Chunk),
     recognise=recognise,
     is_body=is_body,
     carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),
@@ -1148,6 +1585,8 @@ DIALECT = Dialect(
     has_content=lambda state: any(choice.has_content() for choice in state.choices.values()),
     find_error=find_error,
     texts=texts,
-    idle=("obfuscation", "p"),
+    idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
+    routes=("choices.0.index", "choices.0.delta.tool_calls.0.index"),
     handlers=HANDLERS,
+    decides=lambda obj: not is_undecided(obj),
 )

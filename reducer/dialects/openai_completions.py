@@ -17,20 +17,30 @@ capture is not told apart; another ``id`` is reported.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report
-from reducer.dialects._completion import Envelope, Usage, check_growth, place, watched, with_logprobs
+from reducer.dialects._completion import (
+    Envelope,
+    Usage,
+    check_growth,
+    is_undecided,
+    place,
+    revived,
+    watched,
+    with_logprobs,
+)
 from reducer.dialects._dialect import Dialect, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
-from reducer.dialects._fragments import Fragments
+from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
-from reducer.dialects._wire import Wire, from_dict
+from reducer.dialects._wire import Wire
 from reducer.saving import Saved
 from reducer.typed import Body
 from reducer.view import View
@@ -41,8 +51,8 @@ from reducer.view import View
 class WireChoice(Wire):
     index: int | None = None
     text: str | None = None
-    finish_reason: str | None = None
     logprobs: dict[str, Any] | int | float | UnsetType | None = UNSET
+    finish_reason: str | None = None
     content_filter_results: dict[str, Any] | None = None
     stop_reason: Any = None
     matched_stop: Any = None
@@ -58,9 +68,9 @@ class Chunk(Wire):
     object: Any = None
     created: int | float | str | None = None
     model: str | None = None
+    system_fingerprint: str | None = None
     choices: list[WireChoice] | None = None
     usage: dict[str, Any] | None = None
-    system_fingerprint: str | None = None
     service_tier: str | None = None
     error: None = None  # an error takes the cold path, where the engine looks for it in all its shapes
     provider: str | None = None
@@ -173,6 +183,31 @@ def on_done(state: CompletionState, _: None) -> None:
 
 def on_chunk(state: CompletionState, chunk: Chunk) -> None:
     choices = chunk.choices
+    if (
+        choices
+        and chunk.extra is None
+        and chunk.id == state.id
+        and chunk.model == state.model
+        and state.created
+        and not chunk.usage
+        and not chunk.system_fingerprint
+        and not chunk.service_tier
+        and chunk.provider is None
+        and chunk.prompt_filter_results is None
+        and chunk.metadata is None
+        and len(choices) == 1
+    ):
+        # Nearly every chunk: nothing is new but in the one choice.
+        choice = state.choices.get(choices[0].index)  # type: ignore[arg-type]
+        if choice is not None:
+            _add_to(state, choice, choices[0])
+            return
+    _take_chunk(state, chunk)
+
+
+def _take_chunk(state: CompletionState, chunk: Chunk) -> None:
+    """Take any chunk."""
+    choices = chunk.choices
     if choices and (len(choices) > 1 or choices[0].index not in state.choices):
         check_growth(state, choices)
     state.begun = True
@@ -206,13 +241,23 @@ def _add_choice(state: CompletionState, wire: WireChoice) -> None:
         choice = state.choices.get(place(wire))
         if choice is None:
             choice = state.choices[place(wire)] = _Choice(state)
-    if wire.text:
-        _add_text(choice, wire.text)
+    _add_to(state, choice, wire)
+
+
+def _add_to(state: CompletionState, choice: _Choice, wire: WireChoice) -> None:
+    text = wire.text
+    if text:
+        if choice.watch is not None:
+            choice.text, choice.watch = watched(text, choice.text, choice.watch)
+        pieces = choice.text.pieces
+        pieces.append(text)
+        if len(pieces) >= GATHERED:
+            choice.text.gather()
     if wire.finish_reason and wire.finish_reason != choice.finish:
         if choice.finish is not None:
             state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
         choice.finish = wire.finish_reason
-    if wire.logprobs is not UNSET:
+    if wire.logprobs is not choice.logprobs and wire.logprobs is not UNSET:
         choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
     if wire.content_filter_results is not None:
         merge(choice.extra, {"content_filter_results": wire.content_filter_results})
@@ -232,12 +277,6 @@ def _add_choice(state: CompletionState, wire: WireChoice) -> None:
         merge(choice.extra, wire.extra)
         if wire.extra.get("error") and state.error is None:
             state.error = normalise(wire.extra["error"], wire.extra["error"])
-
-
-def _add_text(choice: _Choice, piece: str) -> None:
-    if choice.watch is not None:
-        choice.text, choice.watch = watched(piece, choice.text, choice.watch)
-    choice.text.append(piece)
 
 
 # -- table ---------------------------------------------------------------------------------------
@@ -294,8 +333,8 @@ def recognise(obj: dict[str, Any]) -> bool:
     if type(kind) is str and kind.startswith(("text_completion", "chat.completion")):
         return kind.startswith("text_completion")
     choices = obj.get("choices")
-    if type(choices) is not list:
-        return False
+    if type(choices) is not list or not choices:
+        return is_undecided(obj)
     return any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
 
 
@@ -322,7 +361,7 @@ DIALECT = Dialect(
     name="openai.completions",
     final=Completion,
     decode=msgspec.json.Decoder(Chunk).decode,
-    revive=lambda obj, report: from_dict(Chunk, obj, report),
+    revive=partial(revived, Chunk),
     recognise=recognise,
     is_body=is_body,
     carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),

@@ -24,15 +24,15 @@ the terminal one, except that a non-empty one is a checkpoint that replaces the 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 from msgspec import field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
-from reducer.dialects._fragments import Fragments
+from reducer.dialects._dialect import SPLIT, Dialect, Handler, LimitReached, Options, State
+from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
     ToView,
@@ -56,11 +56,14 @@ from reducer.view import FinishReason, UsageView, View
 
 BODY = "\x7fbody"  # the type of a body sent whole; no wire has it
 
+if TYPE_CHECKING:
+    Kind = str  # see the table of handlers
+
 
 class Event(Wire):
     """Any event: the fields of all of them, since most are told apart by ``type`` alone."""
 
-    type: str = ""
+    type: Kind = ""
     sequence_number: int | None = None
     item_id: str | None = None
     output_index: int | None = None
@@ -85,12 +88,6 @@ class Event(Wire):
     annotation: Any = None
     output: Any = None
     response: dict[str, Any] | None = None
-    partial_image_b64: Any = None
-    partial_image_index: Any = None
-    output_format: Any = None
-    size: Any = None
-    quality: Any = None
-    background: Any = None
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -224,6 +221,11 @@ PART_LISTS = ("content", "summary")
 # Never compared: they change between stages of one honest answer (R5, R6, R7).
 _INCOMPARABLE = frozenset({"id", "status", "encrypted_content", "signature", "fingerprint"})
 _MISSING = object()
+_TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+# Where an event has no response, any other key may be one of its keys.
+_FLAT = tuple(
+    key for key in Event.__struct_fields__ if key not in ("type", "sequence_number", "obfuscation", "response", "extra")
+)
 
 
 class _Text(Saved):
@@ -426,7 +428,8 @@ class ResponsesState(State):
     """A response in the making."""
 
     __slots__ = (
-        "by_id", "by_index", "delta_key", "delta_part", "envelope", "id", "model", "output", "slots", "terminal_extra",
+        "by_id", "by_index", "delta_index", "delta_item", "delta_output", "delta_plain", "delta_text", "delta_type",
+        "envelope", "id", "model", "output", "slots", "terminal_extra",
     )  # fmt: skip
 
     def __init__(self, options: Options, report: Report) -> None:
@@ -440,8 +443,19 @@ class ResponsesState(State):
         self.output: list[Any] | None = None  # as the terminal event left it
         self.terminal_extra: dict[str, Any] = {}
         # The text that the last delta went to: most deltas follow one of their own kind.
-        self.delta_key: Any = None
-        self.delta_part: _Text = None  # type: ignore[assignment]
+        self.delta_type: str | None = None  # None: the next one may go elsewhere
+        self.delta_item: str | None = None
+        self.delta_output: int | None = None
+        self.delta_index: int | None = None
+        self.delta_text: _Text = None  # type: ignore[assignment]
+        self.delta_plain: Fragments | None = None  # what the next piece of this text joins, without more ado
+
+    def delta_key(self) -> tuple[str | None, str | None, int | None, int | None]:
+        return self.delta_type, self.delta_item, self.delta_output, self.delta_index
+
+    def forget_delta(self) -> None:
+        self.delta_type = None
+        self.delta_plain = None
 
     def open(self, index: int | None) -> _Slot:
         limit = self.options.limits.max_items
@@ -462,6 +476,8 @@ class ResponsesState(State):
                 slot = self.by_index.get(index)
             elif not event.item_id:
                 slot = next((s for s in reversed(self.slots) if s.item.get("type") == kind), None)
+            else:
+                slot = self.nameless(kind)
         if slot is None:
             slot = self.open(index)
         if not slot.item:
@@ -473,6 +489,11 @@ class ResponsesState(State):
         if event.item_id and event.item_id not in self.by_id:
             self.by_id[event.item_id] = slot
         return slot
+
+    def nameless(self, kind: str) -> _Slot | None:
+        """Return the newest open item of a kind that has no id: in llama.cpp only the deltas of a call have one."""
+        slots = (s for s in reversed(self.slots) if s.item.get("type") == kind and not s.done)
+        return next((s for s in slots if not s.item.get("id")), None)
 
     def in_order(self) -> list[_Slot]:
         """The slots by output index, and those without one last; of one index in order of appearance."""
@@ -536,7 +557,7 @@ def on_envelope(state: ResponsesState, event: Event) -> None:
         state.slots = []
         state.by_id = {}
         state.by_index = {}
-        state.delta_key = None
+        state.forget_delta()
         for index, item in enumerate(output):
             if type(item) is dict:
                 _add_item(state, item, index)
@@ -564,22 +585,36 @@ def on_terminal(state: ResponsesState, event: Event) -> None:
     state.row = HANDLERS["OVER"]
     envelope = event.response
     if envelope is None:
-        state.report("terminal_without_response", event.type, "the newest envelope and the items that came")
+        envelope = _own_keys(event)
+        chosen = "the newest envelope and the items that came" if not envelope else "the event's own keys over those"
+        state.report("terminal_without_response", event.type, chosen)
         if state.envelope is not None:
             state.envelope["status"] = event.type.rpartition(".")[2]
+        elif envelope:
+            state.envelope = {"object": "response"}
+        if envelope:
+            _overlay(state, envelope)
     else:
         _overlay(state, envelope)
-    error = envelope.get("error") if envelope is not None else None
+        if event.extra:
+            state.terminal_extra = {key: value for key, value in event.extra.items() if key != "stream_id"}
+    error = envelope.get("error")
     if event.type == "response.failed" and state.error is None:
         state.error = _errors.normalise(error, error) if error else ProviderError()
-    if event.extra:
-        state.terminal_extra = {key: value for key, value in event.extra.items() if key != "stream_id"}
     _report_repairs(state, state.report)
-    output = envelope.get("output") if envelope is not None else None
+    output = envelope.get("output")
     state.output = _reconciled(state, output if type(output) is list else [])
     state.slots = []
     state.by_id = {}
     state.by_index = {}
+
+
+def _own_keys(event: Event) -> dict[str, Any]:
+    """What an event says beside its type: a response laid flat, or a part of one (R13)."""
+    own = {key: value for key in _FLAT if (value := getattr(event, key)) is not None}
+    own |= event.extra or {}
+    own.pop("stream_id", None)
+    return own
 
 
 def _reconciled(state: ResponsesState, output: list[Any]) -> list[Any]:
@@ -672,7 +707,7 @@ def _add_item(state: ResponsesState, item: dict[str, Any], index: int | None) ->
     slot.take(item, ADDED, state.report)
     if _key(ident):
         state.by_id[ident] = slot  # type: ignore[index]
-    state.delta_key = None
+    state.forget_delta()
 
 
 def _same_call(left: dict[str, Any], right: dict[str, Any]) -> bool:
@@ -693,7 +728,11 @@ def on_item_done(state: ResponsesState, event: Event) -> None:
         if index is not None:
             candidates = [s for s in reversed(state.slots) if s.index == index]
         else:
+            # Of a kind in order of appearance; a call by its call_id, if it has one.
             candidates = [s for s in state.slots if s.item.get("type") == item.get("type")]
+            if _key(item.get("call_id")):
+                candidates = [s for s in candidates if s.item.get("call_id") in (item["call_id"], None)]
+                candidates.sort(key=lambda s: s.item.get("call_id") is None)
         for candidate in candidates:
             kind = candidate.item.get("type")
             if not candidate.done and (kind is None or kind == item.get("type")):
@@ -704,28 +743,58 @@ def on_item_done(state: ResponsesState, event: Event) -> None:
     slot.take(item, ITEM_DONE, state.report)
     if _key(ident):
         state.by_id[ident] = slot  # type: ignore[index]
-    state.delta_key = None
+    state.forget_delta()
 
 
-def on_delta(family: Family, state: ResponsesState, event: Event) -> None:
+def on_delta(family: Family) -> Handler:
     """``*.delta`` of a text: append it."""
+    of_summary = family.list == "summary"
+
+    def handle(state: ResponsesState, event: Event) -> None:
+        piece = event.delta
+        index = event.summary_index if of_summary else event.content_index
+        plain = state.delta_plain
+        # Nearly every event goes on where the last delta ended. Not the same object may still be equal.
+        if (
+            plain is not None
+            and event.type is state.delta_type
+            and index is state.delta_index
+            and event.output_index is state.delta_output
+            and event.item_id == state.delta_item
+            and type(piece) is str
+            and not event.logprobs
+        ):
+            pieces = plain.pieces
+            pieces.append(piece)
+            if len(pieces) >= GATHERED:
+                plain.gather()
+        else:
+            _add_delta(family, index, state, event)
+
+    return handle
+
+
+def _add_delta(family: Family, index: int | None, state: ResponsesState, event: Event) -> None:
     piece = event.delta
     if type(piece) is not str:
         piece = _piece(state, piece)
-    index = event.content_index if family.list != "summary" else event.summary_index
-    key = (event.type, event.item_id, event.output_index, index)
-    if key == state.delta_key:
-        text = state.delta_part
-    else:
+    text = state.delta_text
+    if state.delta_key() != (event.type, event.item_id, event.output_index, index):
         text = _text(state, family, event, index)
-        state.delta_key = key
-        state.delta_part = text
+        state.delta_item = event.item_id
         if text.watch is None and text.stage == ADDED:
             text.watch = Watch("cumulative" in state.options.repairs)
+    state.delta_type = event.type
+    state.delta_output = event.output_index
+    state.delta_index = index
+    state.delta_text = text
+    state.delta_plain = None
     if text.stage >= PART_DONE:
         state.report("late_delta", piece, "ignored: the text is done")
         return
     text.append(piece)
+    if text.watch is None:
+        state.delta_plain = text.fragments
     if event.logprobs:
         part = state.find(event, family.item).part(family.list or "content", index, family.part, family.field)
         if part.logprobs is None:
@@ -765,7 +834,7 @@ def on_text_done(family: Family, state: ResponsesState, event: Event) -> None:
         part.logprobs = list(event.logprobs)
     if event.name and family.list is None and slot.item.get("name") is None and not slot.done:
         slot.item["name"] = event.name
-    state.delta_key = None
+    state.forget_delta()
 
 
 def on_part_added(key: str, state: ResponsesState, event: Event) -> None:
@@ -800,7 +869,7 @@ def _take_part(key: str, state: ResponsesState, event: Event, stage: int) -> Non
         part.obj = dict(obj)
     else:
         part.replace(dict(obj), stage, state.report, f"{key}[{index}]")
-    state.delta_key = None
+    state.forget_delta()
 
 
 def on_annotation_added(state: ResponsesState, event: Event) -> None:
@@ -959,7 +1028,7 @@ OPEN: dict[str, Any] = {
     "response.audio.transcript.done": on_nothing,
 }
 for _name, _family in FAMILIES.items():
-    OPEN[f"{_name}.delta"] = partial(on_delta, _family)
+    OPEN[f"{_name}.delta"] = on_delta(_family)
     OPEN[f"{_name}.done"] = partial(on_text_done, _family)
 for _name, _original in ALIASES.items():
     OPEN[f"{_name}.delta"] = OPEN[f"{_original}.delta"]
@@ -967,6 +1036,10 @@ for _name, _original in ALIASES.items():
 for _kind, _statuses in _STATUS.items():
     for _status in _statuses:
         OPEN[f"response.{_kind}.{_status}"] = partial(on_status, _kind, _status)
+
+if not TYPE_CHECKING:
+    # A string that the decoder knows need not be made, nor hashed, for every event. Any other it refuses.
+    Kind = Literal[tuple(OPEN)]
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "OPEN": OPEN,
@@ -994,15 +1067,20 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
     output = state.output
     body["output"] = output if output is not None else [slot.build() for slot in state.in_order() if slot.item]
     for key, value in state.terminal_extra.items():
-        body.setdefault(key, value)
+        if body.get(key) is None:
+            body[key] = value
     return body
 
 
 def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | None:
-    """The text that a delta added, if repeating it with another would add that and nothing else."""
-    if state.delta_key is None or state.delta_key[0] != event.type or type(event.delta) is not str or event.extra:
+    """The text that a delta would add, if it goes on where the last one did."""
+    if state.row is not OPEN or type(event.delta) is not str or event.extra:
         return None
-    text = state.delta_part
+    index = event.content_index if event.summary_index is None else event.summary_index
+    both = event.content_index is not None and event.summary_index is not None
+    if both or (event.type, event.item_id, event.output_index, index) != state.delta_key():
+        return None
+    text = state.delta_text
     if text.stage != DELTA or text.watch is not None or event.logprobs:
         return None
     return [("delta", event.delta, text.fragments)] if event.delta else None
@@ -1035,6 +1113,11 @@ def revive(obj: dict[str, Any], report: Report) -> Event:
         report("terminal_without_response", obj.get("type"), "the event's own keys")
         flat = {key: value for key, value in obj.items() if key not in ("type", "sequence_number", "stream_id")}
         obj = {"type": obj.get("type"), "response": flat}
+    kind = obj.get("type")
+    if type(kind) is str and kind in _TERMINAL and obj.get("response") is None:
+        # A key of a response is not of the type that it has in events: `text`, say.
+        aside = ("type", "sequence_number", "obfuscation", "response")
+        return Event(type=kind, extra={key: value for key, value in obj.items() if key not in aside})
     return from_dict(Event, obj, report)
 
 

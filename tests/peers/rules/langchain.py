@@ -258,6 +258,13 @@ def _items_of_few(outcome: Outcome, difference: Difference, at: re.Match[str]) -
     return difference.theirs is None and came < max(len(as_list(outcome.ours.get(at[1]))), 1)
 
 
+@differs("langchain/openai.responses", path=r"tool_calls\[\d+\]\.(args|name|id)", name="output-index-absent")
+def _output_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Without output_index the fragments of all calls are those of one."""
+    events = [event for event in outcome.stream.payloads if "function_call_arguments" in str(event.get("type"))]
+    return bool(events) and not any("output_index" in event for event in events)
+
+
 @differs("langchain/openai.responses", path=r"reasoning", name="item-of-checkpoint-lost")
 @differs("langchain/openai.responses", path=r"text", name="item-of-checkpoint-lost")
 def _checkpoint(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:

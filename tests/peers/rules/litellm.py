@@ -169,8 +169,9 @@ def _logprobs_of_last(outcome: Outcome, difference: Difference, at: re.Match[str
 def _completions_envelope(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     first = outcome.stream.payloads[0].get(difference.path)
     # Without one it makes one up: the time of day, an id.
+    made_up = difference.path in ("id", "created") and difference.path not in outcome.stream.payloads[0]
     said = is_said(outcome, difference.ours, difference.path)
-    return (difference.theirs == (first or None) and said) or (not first and difference.ours is None)
+    return ((difference.theirs == (first or None) or made_up) and said) or (not first and difference.ours is None)
 
 
 @differs("litellm/openai.completions", path=r"choices(\[\d+\]\..*)?", name="choices-merged")

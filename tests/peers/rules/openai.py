@@ -268,6 +268,26 @@ def _created_absent(outcome: Outcome) -> bool:
     return outcome.stream.payloads[0].get("type") != "response.created"
 
 
+@differs("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.images", name="images-joined")
+def _images_joined(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Entries of one index are joined as if they were fragments of one image."""
+    came = [image for delta in choice_deltas(outcome, at[1]) for image in delta.get("images") or ()]
+    return (
+        len({image.get("index") for image in came}) == len(as_list(difference.theirs)) < len(as_list(difference.ours))
+    )
+
+
+@raises(
+    "openai/openai.responses",
+    text="^RuntimeError: Lifecycle response identity changed",
+    name="terminal-without-response",
+)
+def _terminal_without_response(outcome: Outcome) -> bool:
+    return any(
+        event.get("type") == "response.completed" and not event.get("response") for event in outcome.stream.payloads
+    )
+
+
 @raises(
     "openai/openai.responses",
     text="^RuntimeError: (Lifecycle response identity|Completed output item identity|Completed response output identity) changed",
