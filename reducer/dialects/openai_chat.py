@@ -1143,7 +1143,7 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
     limits = state.options.limits
     if len(entries) > limits.max_new_slots or len(choice.calls) + len(entries) > limits.max_calls:
         ids = {call.id for call in choice.calls}
-        new = sum(_is_new(state, choice, entry, ids) for entry in entries)
+        new = sum(_is_new(state, choice, entry, ids, len(entries) > 1) for entry in entries)
         if new > limits.max_new_slots:
             raise LimitReached("new_slots", new)
         if len(choice.calls) + new > limits.max_calls:
@@ -1159,11 +1159,13 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
         choice.last_many = touched
 
 
-def _is_new(state: ChatState, choice: _Choice, entry: WireCall, ids: set[str | None]) -> bool:
-    """Whether an entry opens a call, as far as the calls before its delta tell."""
+def _is_new(state: ChatState, choice: _Choice, entry: WireCall, ids: set[str | None], many: bool) -> bool:
+    """Whether an entry opens a call; one of several, which depend on each other, whether it may."""
     index = entry.index if entry.index is not None and entry.index >= 0 else None
     named = (part.name for part in (entry.function, entry.custom) if part is not None and part.name)
     name = next(named, None)
+    if many and (entry.id or name):
+        return not entry.id or entry.id not in ids
     last = choice.touched
     if index is not None:
         last = next((call for call in reversed(choice.calls) if call.index == index), None)
@@ -1269,10 +1271,6 @@ def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     choice.calls.append(call)
     if index is not None:
         choice.at_index[index] = call
-    if len(choice.calls) > state.options.limits.max_calls:
-        # An index that was used again has brought one too many, and from here on every entry is refused.
-        for other in choice.calls:
-            other.plain = None
     return call
 
 
