@@ -966,7 +966,7 @@ class Reducer(Generic[BodyT]):
             self._by_stream_id[stream_id] = stream
         if stream is not self._stream:
             self._stream = stream
-    
+
     def _unknown(self, kind: str, obj: dict[str, Any]) -> None:
         seen = self._stream.unknown
         if kind in seen:

@@ -59,8 +59,24 @@ class Template:
     """The bytes of an event around its holes."""
 
     __slots__ = (
-        "_behind", "_between", "_before", "_kinds", "_last_text", "_names", "_needle", "_reach", "_rest",
-        "goes_on_at", "head", "keys", "longest", "misses", "routed", "routes", "sinks", "tail",
+        "_before",
+        "_behind",
+        "_between",
+        "_kinds",
+        "_last_text",
+        "_names",
+        "_needle",
+        "_reach",
+        "_rest",
+        "goes_on_at",
+        "head",
+        "keys",
+        "longest",
+        "misses",
+        "routed",
+        "routes",
+        "sinks",
+        "tail",
     )  # fmt: skip
 
     def __init__(

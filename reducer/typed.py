@@ -71,15 +71,14 @@ def to_struct(cls: type[T], obj: Any) -> T:
             extra[key] = copied(value)
             continue
         inner, many = plan.kinds[key]
-        if many:
-            if value is None:
-                continue
-            if type(value) is list:
-                value = [
-                    to_struct(inner, entry) if inner is not None and type(entry) is dict else copied(entry)
-                    for entry in value
-                ]
-        elif inner is not None and type(value) is dict:
+        if many and value is None:
+            continue
+        if many and type(value) is list:
+            value = [
+                to_struct(inner, entry) if inner is not None and type(entry) is dict else copied(entry)
+                for entry in value
+            ]
+        elif inner is not None and not many and type(value) is dict:
             value = to_struct(inner, value)
         else:
             value = copied(value)

@@ -474,6 +474,17 @@ def test_message_delta_sets_what_is_not_null():
     assert codes(result) == []
 
 
+def test_undeclared_keys_of_a_message_delta():
+    """What nobody declared goes to the message."""
+    result = reduced(
+        START,
+        """{"type":"message_delta","delta":{"stop_reason":"end_turn","mood":"calm"},"usage":{"output_tokens":1}}""",
+        STOP,
+    )
+
+    assert (result.to_dict()["mood"], codes(result)) == ("calm", [])
+
+
 def test_two_stop_reasons():
     """The last stop reason wins, and both are reported."""
     result = reduced(START, END, END.replace("end_turn", "tool_use"), STOP)

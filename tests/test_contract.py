@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,32 @@ def test_samples(name: str) -> None:
     assert found
     for sample in found:
         assert reducer.reduce(load_sample(sample).data, dialect=name).dialect == name
+
+
+# Texts of every kind, and calls that are the caller's to run: a view shows these as they come.
+SHOWN = {
+    "text", "thinking", "reasoning-content", "reasoning-text", "reasoning-summary", "refusal", "tool-call", "tool-use",
+    "function-call",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_first_content_is_timed(name: str) -> None:
+    """The first content came with the bytes that first make a view show something; empty starts are none."""
+    samples = [sample for sample in samples_of(name) if Path(sample).stem in SHOWN and sample.endswith(".sse")]
+
+    assert samples
+    for sample in samples:
+        ticks = iter(range(10_000))
+        stream: Any = reducer.Reducer(clock=partial(next, ticks))
+        first = None
+        for place, piece in enumerate(load_sample(sample).data.splitlines(keepends=True)):
+            stream.feed(piece)
+            view = stream.snapshot().view()
+            if first is None and view and (view.text or view.reasoning or view.refusal or view.tool_calls):
+                first = place
+
+        assert stream.close().timing.first_content == first, sample
 
 
 @pytest.mark.parametrize("name", NAMES)

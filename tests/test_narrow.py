@@ -120,18 +120,23 @@ def test_chat(name: str) -> None:
     assert gone > 0
 
 
-def test_an_index_used_again_beyond_the_limit_refuses_all() -> None:
+def test_an_index_used_again_beyond_the_limit_is_refused() -> None:
     limited = Options(reducer.Limits(max_calls=1), frozenset(), frozenset())
     head = chunk(call(0, "", id="a", type="function"))
     again = chunk({"tool_calls": [{"index": 0, "id": "b", "type": "function", "function": {"name": "x"}}]})
     dialect = load("openai.chat")
     state = dialect.state(limited, lambda *_: None)
-    for payload in [*HEAD, head, *[chunk(call(0, "1"))] * 3, again]:
+    for payload in [*HEAD, head, *[chunk(call(0, "1"))] * 3]:
         event = dialect.decode(payload)
         state.row[event.type](state, event)
-    with pytest.raises(Exception, match="calls"):
+    for narrow in (state.narrow, None):
+        state.narrow = narrow
+        with pytest.raises(Exception, match="calls"):
+            state.row["chunk"](state, dialect.decode(again))
         state.row["chunk"](state, dialect.decode(chunk(call(0, "2"))))
-    state.narrow = None
+    [one] = dialect.build(state, lambda *_: None)["choices"][0]["message"]["tool_calls"]
+
+    assert one["function"]["arguments"] == "11122"
 
 
 def test_filter_results_that_are_too_deep_cost_their_event() -> None:

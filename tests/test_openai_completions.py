@@ -189,6 +189,20 @@ def test_more_after_a_whole_body(between):
     assert result.to_dict()["choices"] == [choice("ab", logprobs=None), choice("c", index=1)]
 
 
+@pytest.mark.parametrize("key", ["id", "model"])
+def test_what_changes_with_every_chunk_is_not_kept_for_ever(key):
+    """Groq's compound models give every chunk an id of its own: what is remembered of them is bounded."""
+    stream = reducer.Reducer("openai.completions")
+    sizes = []
+    for begin in (0, 1100, 2200):
+        for number in range(begin, begin + 1100):
+            stream.feed(sse(chunk(A, **{key: f"{key}-{number:06}"})))
+        sizes.append(len(stream.save()))
+
+    assert sizes[2] - sizes[1] < 2 * len("a") * 1100  # the texts
+    assert stream.close().to_dict()[key] == (f"{key}-000000" if key == "id" else f"{key}-003299")
+
+
 # -- errors, limits, repairs -------------------------------------------------------------------------
 
 

@@ -134,6 +134,26 @@ def test_feed_event(name: str, form: str) -> None:
     assert [r.to_dict() for r in fed.results] == [r.to_dict() for r in whole]
 
 
+@pytest.mark.parametrize("name", FRAMED)
+def test_reduce_an_iterable(name: str) -> None:
+    """`reduce` takes reads of the body and payloads that are framed already."""
+    stream = load_sample(name).data
+    reads = (bytearray(stream[at : at + 100]) for at in range(0, len(stream), 100))
+    texts = [payload.decode() for payload, event in frames_of(stream)]
+
+    assert reducer.reduce_all(reads) == reducer.reduce_all(stream)
+    if not any(event for _, event in frames_of(stream)):
+        assert [r.to_dict() for r in reducer.reduce_all(texts)] == [r.to_dict() for r in reducer.reduce_all(stream)]
+
+
+def test_reduce_more_than_a_window() -> None:
+    """Large captures are fed in windows, wherever these cut."""
+    stream = load_sample("openai_chat/several.sse").data * 2000
+
+    assert len(stream) > 1 << 20
+    assert reducer.reduce(stream) == reducer.reduce([stream]) == reducer.reduce(memoryview(stream))
+
+
 @pytest.mark.parametrize("name", SMALL)
 @given(data=st.data())
 @settings(max_examples=3, deadline=None)

@@ -1,4 +1,4 @@
-"""What `openai.responses` does over several connections: quirk R21. Its other quirks are in ``samples/odd``."""
+"""What `openai.responses` does over several connections (quirk R21), and its limits. Its other quirks: ``samples/odd``."""
 
 import json
 from pathlib import Path
@@ -143,3 +143,33 @@ def test_R21_save_and_resume_anywhere(path):
         other.close()
 
         assert other.results == whole, at
+
+
+ITEM = {"id": "msg_2", "type": "message", "status": "in_progress", "role": "assistant", "content": []}
+DELTA = {"type": "response.output_text.delta", "item_id": "msg_2", "output_index": 1, "content_index": 0, "delta": "x"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param({"type": "response.output_item.added", "output_index": 1, "item": ITEM}, id="added"),
+        pytest.param({"type": "response.output_item.done", "output_index": 1, "item": ITEM}, id="done"),
+        pytest.param(DELTA, id="made-by-a-delta"),
+        pytest.param(
+            {"type": "response.in_progress", "response": {"id": "resp_21", "output": [ITEM, ITEM]}}, id="a-checkpoint"
+        ),
+    ],
+)
+def test_no_more_items_than_the_limit(event):
+    """An event that would make one item too many leaves no trace in the output; the result is truncated."""
+    stream = reducer.Reducer(limits=reducer.Limits(max_items=1))
+    for known in EVENTS[:6]:
+        stream.feed(known)
+    stream.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
+    for known in EVENTS[6:]:
+        stream.feed(known)
+    result = stream.close()
+
+    assert result.to_dict()["output"] == BODY["output"]
+    assert result.status == "truncated"
+    assert [problem.code for problem in result.problems] == ["limit_items"]

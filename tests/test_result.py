@@ -81,6 +81,30 @@ def test_dicts_are_copies(result):
     assert result.usage["prompt_tokens"] == 0
 
 
+def test_lists_that_are_null_read_empty():
+    """The struct says no null where a list is declared; JSON and dict say what the wire said."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi", "tool_calls": None}}
+    wire = {"object": "chat.completion", "choices": [choice]}
+    result = reducer.reduce(msgspec.json.encode(wire))
+
+    assert result.body.choices[0].message.tool_calls == []
+    assert result.to_dict() == wire
+
+
+def test_values_of_another_type_than_declared_stay():
+    """A body sent whole may say anything: the struct reads it as it is, and it is a copy."""
+    message = {"role": ["a"], "content": {"b": 1}, "tool_calls": {"0": {"id": "t1"}}, "audio": [{"id": 1}]}
+    message["reasoning_details"] = [None, 1]
+    wire = {"object": "chat.completion", "choices": [{"index": "0", "message": message}], "usage": 7}
+    result = reducer.reduce(msgspec.json.encode(wire))
+    read = result.body.choices[0].message
+
+    assert result.body.usage == 7
+    assert {key: getattr(read, key) for key in message} == message
+    read.tool_calls.clear()
+    assert result.to_dict() == wire
+
+
 def test_usage_is_as_it_was_reported(result):
     """A reported 0 is 0, and nothing reported is None."""
     assert result.usage == BODY["usage"]

@@ -56,7 +56,7 @@ from reducer.dialects._views import (
     string,
     text_of,
 )
-from reducer.dialects._wire import Wire, unnamed
+from reducer.dialects._wire import Wire, compact, unnamed
 from reducer.saving import Saved
 from reducer.typed import Body, copied
 from reducer.view import View
@@ -121,7 +121,7 @@ class RareChoice(Wire):
 class WireChoice(Wire):
     index: int | None = None
     delta: Delta | None = None
-    logprobs: dict[str, Any] | float | UnsetType | None = UNSET
+    logprobs: dict[str, Any] | int | float | UnsetType | None = UNSET
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     token_ids: list[Any] | None = None
@@ -481,7 +481,7 @@ class _Call(Saved):
     def text(self) -> str:
         """The arguments or the input so far."""
         if self.object is not None and self.arguments is None:
-            return _compact(self.object)
+            return compact(self.object)
         return str(self.arguments or self.input or "")
 
     def empty(self) -> bool:
@@ -502,7 +502,7 @@ class _Call(Saved):
         if type(value) is str:
             if self.object is not None and self.arguments is None and value:
                 # T15: `{}` followed by strings was only a start value.
-                self.arguments = Fragments("" if not self.object else _compact(self.object))
+                self.arguments = Fragments("" if not self.object else compact(self.object))
                 self.object = None
             if self.arguments is None:
                 self.arguments = Fragments()
@@ -513,7 +513,7 @@ class _Call(Saved):
                 self.plain = self.arguments
         elif value is not None:
             before = self.text()
-            if before and before != _compact(value) and before.strip() != "{}":
+            if before and before != compact(value) and before.strip() != "{}":
                 state.report("arguments_replaced", before, value)
             self.object = copied(value)
             self.arguments = self.plain = None
@@ -553,10 +553,6 @@ class _Call(Saved):
         for key, value in self.extra.items():
             body.setdefault(key, "".join(self.strings[key]) if key in text_keys and key in self.strings else value)
         return body
-
-
-def _compact(value: Any) -> str:
-    return msgspec.json.encode(value).decode("utf-8", "surrogatepass")
 
 
 class _Choice(Saved):
@@ -1028,11 +1024,10 @@ def _joined_base64(pieces: list[str]) -> str:
     """Join base64: as text, unless a piece before the last is padded and so stands for itself (C35)."""
     if any(piece.endswith("=") for piece in pieces[:-1]):
         import base64
-        import binascii
 
         try:
             return base64.b64encode(b"".join(base64.b64decode(piece, validate=True) for piece in pieces)).decode()
-        except (binascii.Error, ValueError):
+        except ValueError:
             pass
     return "".join(pieces)
 
@@ -1153,9 +1148,8 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
         return
     limits = state.options.limits
     if len(entries) > limits.max_new_slots or len(choice.calls) + len(entries) > limits.max_calls:
-        known = {call.index for call in choice.calls}
         ids = {call.id for call in choice.calls}
-        new = sum(entry.index not in known and (not entry.id or entry.id not in ids) for entry in entries)
+        new = sum(_is_new(state, choice, entry, ids, len(entries) > 1) for entry in entries)
         if new > limits.max_new_slots:
             raise LimitReached("new_slots", new)
         if len(choice.calls) + new > limits.max_calls:
@@ -1169,6 +1163,22 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
         touched.append(call)
     if many:
         choice.last_many = touched
+
+
+def _is_new(state: ChatState, choice: _Choice, entry: WireCall, ids: set[str | None], many: bool) -> bool:
+    """Whether an entry opens a call; one of several, which depend on each other, whether it may."""
+    index = entry.index if entry.index is not None and entry.index >= 0 else None
+    named = (part.name for part in (entry.function, entry.custom) if part is not None and part.name)
+    name = next(named, None)
+    if many and (entry.id or name):
+        return not entry.id or entry.id not in ids
+    last = choice.touched
+    if index is not None:
+        last = next((call for call in reversed(choice.calls) if call.index == index), None)
+    if last is None or not entry.id:
+        return last is None or _opens(state, last, entry, name)
+    other = last.id is not None or (index is None and name is not None)
+    return entry.id not in ids and (other or _opens(state, last, entry, name))
 
 
 def _goes_on(choice: _Choice, entry: WireCall) -> bool:
@@ -1267,10 +1277,6 @@ def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     choice.calls.append(call)
     if index is not None:
         choice.at_index[index] = call
-    if len(choice.calls) > state.options.limits.max_calls:
-        # An index that was used again has brought one too many, and from here on every entry is refused.
-        for other in choice.calls:
-            other.plain = None
     return call
 
 

@@ -51,7 +51,7 @@ from reducer.view import View
 class WireChoice(Wire):
     index: int | None = None
     text: str | None = None
-    logprobs: dict[str, Any] | float | UnsetType | None = UNSET
+    logprobs: dict[str, Any] | int | float | UnsetType | None = UNSET
     finish_reason: str | None = None
     content_filter_results: dict[str, Any] | None = None
     stop_reason: Any = None

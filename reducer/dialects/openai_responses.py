@@ -46,13 +46,15 @@ from reducer.dialects._views import (
     string,
     used,
 )
-from reducer.dialects._wire import Wire, from_dict
+from reducer.dialects._wire import Wire, compact, from_dict
 from reducer.result import ProviderError
 from reducer.saving import Saved
 from reducer.typed import Body
 from reducer.view import FinishReason, UsageView, View
 
 # -- wire events ---------------------------------------------------------------------------------
+
+BODY = "\x7fbody"  # the type of a body sent whole; no wire has it
 
 if TYPE_CHECKING:
     Kind = str  # see the table of handlers
@@ -278,16 +280,16 @@ class _Part(Saved):
         self.annotations: dict[int, Any] | None = None
 
     def replace(self, obj: dict[str, Any], stage: int, report: Report, where: str) -> None:
+        kind = obj.get("type")
+        if self.text is None or (kind is not None and (kind == "refusal") != (self.field == "refusal")):
+            if self.text is not None and self.text.fragments and self.text.stage >= PART_DONE:
+                report("sources_differ", {where: str(self.text.fragments)}, obj)
+            self.__init__(obj, stage)  # type: ignore[misc]
+            return
         self.obj = obj
         self.annotations = None
         if obj.get("logprobs"):
             self.logprobs = None
-        if self.text is None or obj.get("type") not in (
-            None,
-            "refusal" if self.field == "refusal" else obj.get("type"),
-        ):
-            self.__init__(obj, stage)  # type: ignore[misc]
-            return
         value = obj.get(self.field)
         if type(value) is str:
             self.text.replace(value, stage, report, where)
@@ -339,8 +341,12 @@ class _Slot(Saved):
         for key in PART_LISTS:
             value = item.get(key)
             # An empty list takes nothing back: what came before the item, or in its deltas, stays.
-            if type(value) is list and (value or not self.parts.get(key)):
+            if type(value) is not list or (not value and self.parts.get(key)):
+                continue
+            if all(type(entry) is dict for entry in value):
                 self._take_parts(key, value, stage, report)
+            else:
+                self.parts.pop(key, None)  # what is no part stays as it is
         self.done = self.done or stage >= ITEM_DONE
 
     def _take_parts(self, key: str, value: list[Any], stage: int, report: Report) -> None:
@@ -349,8 +355,6 @@ class _Slot(Saved):
         places = sorted(old)
         new: dict[int, _Part] = {}
         for place, obj in enumerate(value):
-            if type(obj) is not dict:
-                obj = {"type": None, "value": obj}
             index = places[place] if place < len(places) else (place if place not in old else max(old) + place + 1)
             part = old.get(index)
             if part is None:
@@ -366,19 +370,21 @@ class _Slot(Saved):
         if index is None:
             index = next((i for i in sorted(parts, reverse=True) if parts[i].obj.get("type") == kind), 0)
         part = parts.get(index)
-        if part is None:
-            part = parts[index] = _Part({"type": kind}, ADDED, field)
-        elif part.field != field and part.text is not None and part.text.fragments:
+        if part is not None and part.field != field and part.text is not None and part.text.fragments:
             # Another kind of text at the same index: a part of its own, after the others.
-            part = next(
-                (other for other in parts.values() if other.field == field and other.obj.get("type") == kind), None
-            )
-            if part is None:
-                part = parts[max(parts) + 1] = _Part({"type": kind}, ADDED, field)
-        elif part.text is None or part.field != field:
-            part.field = field
+            index = next((i for i, other in parts.items() if other.obj.get("type") == kind), max(parts) + 1)
+            part = parts.get(index)
+        if part is None or part.field != field:
+            part = parts[index] = _Part({"type": kind}, ADDED, field)
+        elif part.text is None:
             part.text = _Text()
         return part
+
+    def has_content(self) -> bool:
+        if self.item.get("type") not in (None, "message", "reasoning"):
+            return True
+        parts = (part for parts in self.parts.values() for part in parts.values())
+        return any(part.text is None or part.text.fragments for part in parts)
 
     def every_text(self) -> list[_Text]:
         parts = [part.text for parts in self.parts.values() for part in parts.values() if part.text is not None]
@@ -441,7 +447,7 @@ class ResponsesState(State):
         self.delta_item: str | None = None
         self.delta_output: int | None = None
         self.delta_index: int | None = None
-        self.delta_text: _Text | None = None
+        self.delta_text: _Text = None  # type: ignore[assignment]
         self.delta_plain: Fragments | None = None  # what the next piece of this text joins, without more ado
 
     def delta_key(self) -> tuple[str | None, str | None, int | None, int | None]:
@@ -776,15 +782,13 @@ def _add_delta(family: Family, index: int | None, state: ResponsesState, event: 
     if state.delta_key() != (event.type, event.item_id, event.output_index, index):
         text = _text(state, family, event, index)
         state.delta_item = event.item_id
-        if text is not None and text.watch is None and text.stage == ADDED:
+        if text.watch is None and text.stage == ADDED:
             text.watch = Watch("cumulative" in state.options.repairs)
     state.delta_type = event.type
     state.delta_output = event.output_index
     state.delta_index = index
     state.delta_text = text
     state.delta_plain = None
-    if text is None:
-        return
     if text.stage >= PART_DONE:
         state.report("late_delta", piece, "ignored: the text is done")
         return
@@ -807,11 +811,11 @@ def _piece(state: ResponsesState, delta: Any) -> str:
     return ""
 
 
-def _text(state: ResponsesState, family: Family, event: Event, index: int | None) -> _Text | None:
+def _text(state: ResponsesState, family: Family, event: Event, index: int | None) -> _Text:
     state.begun = True
     slot = state.find(event, family.item)
     if family.list is not None:
-        return slot.part(family.list, index, family.part, family.field).text
+        return slot.part(family.list, index, family.part, family.field).text  # type: ignore[return-value]
     return slot.texts.setdefault(family.field, _Text())
 
 
@@ -821,8 +825,8 @@ def on_text_done(family: Family, state: ResponsesState, event: Event) -> None:
     text = _text(state, family, event, index)
     value = getattr(event, family.value)
     if type(value) is dict:
-        value = msgspec.json.encode(value).decode()
-    if type(value) is str and text is not None:
+        value = compact(value)
+    if type(value) is str:
         text.replace(value, PART_DONE, state.report, family.field)
     slot = state.find(event, family.item)
     if event.logprobs and family.list is not None:
@@ -858,12 +862,12 @@ def _take_part(key: str, state: ResponsesState, event: Event, stage: int) -> Non
     part = parts.get(index)
     if part is None:
         parts[index] = _Part(dict(obj), stage)
+    elif stage == ADDED and slot.done:
+        return
     elif stage == ADDED and part.text is not None and part.text.fragments:
         # The part's first delta came before it: what was only assumed is now known, and no text is lost.
-        text, logprobs = part.text, part.logprobs
         part.obj = dict(obj)
-        part.text, part.logprobs = text, logprobs
-    elif not slot.done or stage > ADDED:
+    else:
         part.replace(dict(obj), stage, state.report, f"{key}[{index}]")
     state.forget_delta()
 
@@ -904,11 +908,11 @@ def on_command_added(state: ResponsesState, event: Event) -> None:
 def on_command_delta(state: ResponsesState, event: Event) -> None:
     """``response.shell_call_command.delta``."""
     slot = state.find(event, "shell_call")
-    slot.commands.setdefault(event.command_index or 0, _Text()).append(_as_text(state, event.delta))
-
-
-def _as_text(state: ResponsesState, delta: Any) -> str:
-    return delta if type(delta) is str else _piece(state, delta)
+    text = slot.commands.setdefault(event.command_index or 0, _Text())
+    if slot.done or text.stage >= PART_DONE:
+        state.report("late_delta", event.delta, "ignored: the command is done")
+        return
+    text.append(event.delta if type(event.delta) is str else _piece(state, event.delta))
 
 
 def on_command_done(state: ResponsesState, event: Event) -> None:
@@ -921,11 +925,13 @@ def on_command_done(state: ResponsesState, event: Event) -> None:
 def on_shell_output_delta(state: ResponsesState, event: Event) -> None:
     """``response.shell_call_output_content.delta``: pieces of stdout and stderr."""
     slot = state.find(event, "shell_call_output")
+    if slot.done or type(slot.outputs.get(event.command_index or 0)) is list:
+        state.report("late_delta", event.delta, "ignored: the output is done")
+        return
     output = slot.outputs.setdefault(event.command_index or 0, {})
-    if type(output) is dict and type(event.delta) is dict:
-        for key, value in event.delta.items():
-            if type(value) is str:
-                output.setdefault(key, Fragments()).append(value)
+    for key, value in record(event.delta).items():
+        if type(value) is str:
+            output.setdefault(key, Fragments()).append(value)
 
 
 def on_shell_output_done(state: ResponsesState, event: Event) -> None:
@@ -960,11 +966,15 @@ def on_late_created(state: ResponsesState, event: Event) -> object:
 
 def on_body(state: ResponsesState, event: Event) -> object:
     """A body sent whole; the engine has kept it as ``state.whole``, if it came first."""
+    body = event.extra or {}
+    ident = body.get("id")
     if state.begun:
-        ident = event.extra.get("id") if event.extra else None
-        return SPLIT if ident and ident != state.id else None
+        if ident and ident != state.id:
+            return SPLIT
+        if body != build(state, lambda code, seen, chosen: None):
+            state.report("sources_differ", body, "what came before")
+        return None
     state.begun = True
-    ident = event.extra.get("id") if event.extra else None
     state.id = ident if type(ident) is str else None
     state.row = HANDLERS["WHOLE"]
     return None
@@ -988,7 +998,7 @@ _STATUS = {
 }
 
 OPEN: dict[str, Any] = {
-    "response": on_body,
+    BODY: on_body,
     "response.created": on_created,
     "response.queued": on_envelope,
     "response.in_progress": on_envelope,
@@ -1037,9 +1047,9 @@ HANDLERS: dict[str, dict[str, Any]] = {
         **dict.fromkeys(OPEN, on_late),
         "response.failed": on_late_failed,
         "response.created": on_late_created,
-        "response": on_body,
+        BODY: on_body,
     },
-    "WHOLE": {"response.created": on_more_after_body, "response": on_body},
+    "WHOLE": {"response.created": on_more_after_body, BODY: on_body},
 }
 
 
@@ -1071,7 +1081,7 @@ def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | N
     if both or (event.type, event.item_id, event.output_index, index) != state.delta_key():
         return None
     text = state.delta_text
-    if text is None or text.stage != DELTA or text.watch is not None or event.logprobs:
+    if text.stage != DELTA or text.watch is not None or event.logprobs:
         return None
     return [("delta", event.delta, text.fragments)] if event.delta else None
 
@@ -1097,7 +1107,7 @@ def is_body(obj: dict[str, Any], bare: bool) -> bool:
 
 def revive(obj: dict[str, Any], report: Report) -> Event:
     if is_body(obj, bare=True):
-        return Event(type="response", extra=obj)
+        return Event(type=BODY, extra=obj)
     if obj.get("object") == "response" and "response" not in obj:
         # R13: a bridge lays the response flat beside the type.
         report("terminal_without_response", obj.get("type"), "the event's own keys")
@@ -1123,7 +1133,7 @@ def carries(obj: dict[str, Any]) -> bool:
 
 
 def has_content(state: ResponsesState) -> bool:
-    return bool(state.output) or any(slot.texts or slot.parts for slot in state.slots)
+    return state.whole is not None or bool(state.output) or any(slot.has_content() for slot in state.slots)
 
 
 # -- dialect -------------------------------------------------------------------------------------
