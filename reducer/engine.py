@@ -479,6 +479,8 @@ class Reducer(Generic[BodyT]):
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
         while end - at >= _WORTH or (at < end and (self._templates or self._number >= _HELD)):
             lane = self._lane_at(data, at)
+            if lane is not None and max(end - at, framer.offset) < lane.worth:
+                break
             size = self._take_rows(lane, lane.run(data, at)) if lane is not None else 0
             if size:
                 at += size
@@ -576,7 +578,7 @@ class Reducer(Generic[BodyT]):
         columns, misfits = lane.columns(rows)
         fitting = list(segments(misfits, len(rows)))
         if len(rows) < _LONG * (len(fitting) - 1):
-            self._miss(lane)
+            self._drop(lane)
             self._feed_rows(lane, rows)  # many short runs are dearer than none
             return lane.size(rows)
         at = 0
@@ -594,10 +596,14 @@ class Reducer(Generic[BodyT]):
 
     def _miss(self, lane: Template) -> None:
         lane.misses += 1
-        if lane.misses > _MISSES and lane in self._templates:
-            self._templates.remove(lane)
-            self._lane = None
-            self._learn_in = self._learn_every = min(2 * self._learn_every + _LONG, 1024)
+        if lane.misses > _MISSES:
+            self._drop(lane)
+
+    def _drop(self, lane: Template) -> None:
+        """Go on without a template that comes to nothing, and be slower to make another."""
+        self._templates = [other for other in self._templates if other is not lane]
+        self._lane = None
+        self._learn_in = self._learn_every = min(2 * self._learn_every + 4 * _LONG, 4096)
 
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
         """Take events whose bytes fit."""
@@ -612,7 +618,7 @@ class Reducer(Generic[BodyT]):
         self._feed_rows(lane, rows[begin:])
 
     def _add(self, lane: Template, rows: list[bytes], columns: Columns) -> bool:
-        """Add the texts of events, if they do nothing else; the last is handled, so that its other values are the last."""
+        """Add the texts of events, if they do nothing else; handle the last, whose other values are the last."""
         size = lane.size(rows)
         end = self._framer.offset + size
         sinks = self._sinks(lane, rows, columns) if end <= self._check_at else None
@@ -636,9 +642,10 @@ class Reducer(Generic[BodyT]):
         self._run(lane.frame(rows[-1], end))
         lane.goes_on_at = self._number
         lane.misses = 0
-        self._learn_in = _SETTLED
-        self._learn_every = 1
-        self._attempts = 0
+        if len(rows) >= _LONG:
+            self._learn_in = _SETTLED
+            self._learn_every = 1
+            self._attempts = 0
         return True
 
     def _sinks(self, lane: Template, rows: list[bytes], columns: Columns) -> dict[Any, list[Any]] | None:
@@ -759,13 +766,10 @@ class Reducer(Generic[BodyT]):
         self._frames = frames
         for self._place, payload in enumerate(frames.payloads):
             if state is not None:
-                event = None
-                narrow = state.narrow
-                if narrow is not None:
-                    try:
-                        event = narrow(payload)
-                    except (ValueError, RecursionError):
-                        pass
+                try:
+                    event = state.narrow(payload) if state.narrow is not None else None
+                except (ValueError, RecursionError):
+                    event = None
                 try:
                     if event is None:
                         event = typed(payload)  # type: ignore[misc]

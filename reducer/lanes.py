@@ -34,6 +34,7 @@ from reducer.framing import Frames
 _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
+_WORTH = 1 << 14
 _DATA = b"data: "
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
@@ -71,12 +72,12 @@ class Template:
         "goes_on_at",
         "head",
         "keys",
-        "longest",
         "misses",
         "routed",
         "routes",
         "sinks",
         "tail",
+        "worth",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +86,7 @@ class Template:
         constants = [prefix + constants[0], *constants[1:-1], constants[-1] + suffix]
         self.head = constants[0]
         self.tail = constants[-1]
-        self.longest = sum(map(len, constants)) + 256  # a longer read is more than one such event
+        self.worth = _WORTH << 2 * (len(holes) - 1)  # bytes in a stream for which the way event by event is dearer
         self.misses = 0  # runs that came to nothing, since the last that did not
         self.keys = [hole.path for hole in holes if hole.kind == TEXT]
         self.sinks: dict[Any, list[Any]] = {}  # by route, as long as no other event comes
