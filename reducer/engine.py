@@ -535,7 +535,8 @@ class Reducer(Generic[BodyT]):
         self._attempts += 1
         if self._attempts > 8:
             self._learn_every = min(2 * self._learn_every, 1024)
-        texts = dialect.texts(stream.state, self._event)
+        event = self._typed(dialect, payload)
+        texts = dialect.texts(stream.state, event) if event is not None else None
         if texts is None:
             return
         at = data.find(payload)
@@ -765,28 +766,24 @@ class Reducer(Generic[BodyT]):
         errors = frames.errors()
         self._frames = frames
         for self._place, payload in enumerate(frames.payloads):
-            if state is not None:
+            if state is not None and not (errors and self._place in errors):
                 try:
-                    event = state.narrow(payload) if state.narrow is not None else None
+                    event = (state.narrow or typed)(payload)
                 except (ValueError, RecursionError):
-                    event = None
-                try:
-                    if event is None:
-                        event = typed(payload)  # type: ignore[misc]
-                    handler = state.row.get(event.type) if not errors or self._place not in errors else None
-                    # What is retained must not break recursion later.
-                    if len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth):
-                        handler = None
-                except (ValueError, RecursionError):
-                    handler = None
-                if handler is not None:
-                    try:
-                        if handler(state, event) is not SPLIT:
-                            self._event = event
+                    event = self._typed(stream.dialect, payload)  # type: ignore[arg-type]
+                # What is retained must not break recursion later.
+                if event is not None and not (
+                    len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth)
+                ):
+                    handler = state.row.get(event.type)
+                    if handler is not None:
+                        try:
+                            if handler(state, event) is not SPLIT:
+                                self._event = event
+                                continue
+                        except Exception as error:
+                            self._failed(error, payload)
                             continue
-                    except Exception as error:
-                        self._failed(error, payload)
-                        continue
             self._cold(payload, frames.name(self._place))
             stream = self._stream
             state = stream.state

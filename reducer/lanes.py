@@ -156,10 +156,10 @@ class Template:
         if not self._between:
             return [rows], []
         misfits: set[int] = set()
-        finds: Columns = []
-        middle: Sequence[bytes] = rows
-        before: Columns = []
-        behind: Columns = []
+        finds: list[Any] = []
+        middle: Any = rows
+        before: list[Any] = []
+        behind: list[Any] = []
         for constant in self._between[: self._last_text]:
             column, found, middle = zip(*map(bytes.partition, middle, repeat(constant)), strict=True)
             before.append(column)
@@ -368,9 +368,9 @@ def learn(
     blanks = len(payload) - 1 - len(payload[:-1].rstrip(b" "))
     if blanks:
         holes.append(_Hole(len(payload) - 1 - blanks, len(payload) - 1, BLANKS, "", b"", b" " * blanks))
-    if None in holes:
+    ordered = sorted(hole for hole in holes if hole is not None)
+    if len(ordered) != len(holes):
         return None
-    ordered: list[_Hole] = sorted(holes)  # type: ignore[type-var]
     ends = [0, *(hole.end for hole in ordered)]
     constants = [payload[end : hole.begin] for end, hole in zip(ends, ordered, strict=False)]
     constants.append(payload[ends[-1] :])

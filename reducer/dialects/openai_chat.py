@@ -760,11 +760,6 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
     return _refuse(state)
 
 
-def _widened(chunk: NarrowChunk[Any]) -> Chunk:
-    """The same as a chunk like others."""
-    return msgspec.json.decode(msgspec.json.encode(chunk), type=Chunk)
-
-
 def _refuse(state: ChatState) -> object:
     """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
     state.narrow = None
@@ -1437,12 +1432,8 @@ def _has_deltas(choice: _Choice) -> bool:
     )  # fmt: skip
 
 
-def texts(state: ChatState, chunk: Chunk | TextChunk | ArgumentsChunk) -> list[tuple[str, str, Any]] | None:
+def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     """The texts that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
-    if isinstance(chunk, NarrowChunk):
-        chunk = _widened(chunk)
-    elif not isinstance(chunk, Chunk):
-        return None
     choices = chunk.choices
     if not choices or len(choices) != 1 or state.counted is not None or state.row["chunk"] is not on_chunk:
         return None
