@@ -34,8 +34,8 @@ def eager() -> Iterator[None]:
     """Lanes are taken where they would not be worth it: or most of what is here would not meet them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reducer.lanes._WORTH", 1)
-        patch.setattr("reducer.engine._WORTH", 1 << 10)
-        patch.setattr("reducer.engine._LONG", 2)
+        patch.setattr("reducer.runs._WORTH", 1 << 10)
+        patch.setattr("reducer.runs._LONG", 2)
         yield
 
 
