@@ -153,16 +153,19 @@ class Runs:
         if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
             return
         if not any(known.begins(data) for known in self._templates):
-            lane = learn(
-                prefix,
-                payload,
-                suffix,
-                texts,
-                dialect.idle,
-                dialect.routes,
-                self._templates,
-                lambda other: dialect.texts(stream.state, dialect.decode(other)),
-            )
+            try:
+                lane = learn(
+                    prefix,
+                    payload,
+                    suffix,
+                    texts,
+                    dialect.idle,
+                    dialect.routes,
+                    self._templates,
+                    lambda other: dialect.texts(stream.state, dialect.decode(other)),
+                )
+            except (ValueError, RecursionError):
+                return
             if lane is not None:
                 # One of the same head has shown that it fits less.
                 others = [known for known in self._templates if not known.head.startswith(lane.head)]

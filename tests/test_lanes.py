@@ -151,6 +151,7 @@ _RESPONSE = (
     b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"id":"r1","object":"response","status":"in_progress","output":[]}}\n\n',
     b'event: response.output_item.added\ndata: {"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"i1","type":"message","status":"in_progress","role":"assistant","content":[]}}\n\n',
 )
+_MESSAGE = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":1,"output_tokens":1}}}\n\n'
 RUNS: dict[str, tuple[tuple[bytes, ...], bytes]] = {
     "chat-text": (
         (_CHAT + b'"choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n',),
@@ -221,6 +222,18 @@ RUNS: dict[str, tuple[tuple[bytes, ...], bytes]] = {
     "responses-arguments": (
         _RESPONSE,
         b'data: {"type":"response.function_call_arguments.delta","item_id":"i3","output_index":2,"delta":"TEXT"}\n\n',
+    ),
+    "anthropic-text": (
+        (_MESSAGE, b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'),
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"TEXT"}}\n\n',
+    ),
+    "anthropic-thinking": (
+        (_MESSAGE, b'event: content_block_start\ndata: {"type":"content_block_start","index":1,"content_block":{"type":"thinking","thinking":""}}\n\n'),
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":1,"delta":{"type":"thinking_delta","thinking":"TEXT"}}\n\n',
+    ),
+    "anthropic-input": (
+        (_MESSAGE, b'event: content_block_start\ndata: {"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t1","name":"f","input":{}}}\n\n'),
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"TEXT"}}\n\n',
     ),
 }  # fmt: skip
 TEXTS = (
@@ -389,6 +402,8 @@ OTHER_EVENTS: dict[str, bytes] = {
     "parts": b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}\n\n',
     "new-call": b'data: {"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t2","type":"function","function":{"name":"g","arguments":""}}]}}]}\n\n',
     "signed-detail": b'data: {"id":"c1","choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"signature":"s"}]}}]}\n\n',
+    "another-message": b'data: {"type":"message_start","message":{"id":"m9","type":"message","role":"assistant","content":[]}}\n\n',
+    "message-stop": b'data: {"type":"message_stop"}\n\n',
     "anthropic": b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}\n\n',
 }  # fmt: skip
 IRREGULAR = [*ODD_TEXTS, *ODD_EVENTS, *OTHER_EVENTS, "mark-for-constant"]
@@ -461,6 +476,7 @@ def test_broken_by_everything(name: str, place: int) -> None:
 ANOTHER = {
     "chat": b'data: {"id":"c8","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n',
     "responses": b'data: {"type":"response.created","response":{"id":"r8","object":"response","output":[]}}\n\n',
+    "anthropic": b'data: {"type":"message_start","message":{"id":"m8","type":"message","role":"assistant","content":[]}}\n\n',
 }
 OPTIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -474,7 +490,7 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 @st.composite
 def scripts(draw: Any) -> list[Any]:
     """Runs of up to three kinds in turn, broken and watched in every way; and then the reads cut anew."""
-    family = draw(st.sampled_from(["chat", "responses"]))
+    family = draw(st.sampled_from(["chat", "responses", "anthropic"]))
     names = draw(
         st.lists(st.sampled_from([n for n in RUNS if n.startswith(family)]), min_size=1, max_size=3, unique=True)
     )
@@ -694,3 +710,133 @@ def test_a_payload_between_reads() -> None:
             if b"{" in event:
                 before = [*run.opening, *(run.next(b"a") for _ in range(9))]
                 same([*before, (event[event.index(b"{") :].rstrip(),), *(run.next(b"b") for _ in range(9)), SNAPSHOT])
+
+
+# -- what looks like a run and is none ------------------------------------------------------------
+
+# Events that repeat and do more than add their texts, or mean something else once something has come between: what
+# stands in front of them, the event, and what comes between. TEXT is another word each time, INDEX by turns 0 and 1.
+_NEW = (
+    OTHER_EVENTS["done"],
+    b'data: {"id":"c8","choices":[{"index":0,"delta":{"role":"assistant","content":"a"}},{"index":1,"delta":{"role":"assistant","content":"a"}}]}\n\n',
+    b'data: {"id":"c8","choices":[{"index":0,"delta":{"content":"b"}},{"index":1,"delta":{"content":"b"}}]}\n\n',
+)
+
+
+def choice(delta: str, beside: str = "", index: str = "0") -> bytes:
+    """A chunk of one choice, with what is beside its delta, and no id: it may belong to any response."""
+    return b'data: {"choices":[{"index":%b,"delta":%b%b}]}\n\n' % (index.encode(), delta.encode(), beside.encode())
+
+
+def turn(delta: str, beside: str = "") -> bytes:
+    return choice(delta, beside, "INDEX")
+
+
+def call(entry: str, index: str = "INDEX") -> bytes:
+    return choice('{"tool_calls":[' + entry + "]}", index=index)
+
+
+def detail(entry: str, index: str = "INDEX") -> bytes:
+    return choice('{"reasoning_details":[' + entry + "]}", index=index)
+
+
+def both(*events: bytes) -> tuple[bytes, ...]:
+    """The events of choice 0, then those of choice 1."""
+    return tuple(event.replace(b"INDEX", index) for index in (b"0", b"1") for event in events)
+
+
+_ARGUMENTS = '{"index":0,"function":{"arguments":"TEXT"}}'
+_OPEN = both(call('{"index":0,"id":"tINDEX","type":"function","function":{"name":"f","arguments":""}}'))
+_DETAIL = '{"type":"reasoning.text","index":0,"format":"f","text":"TEXT"}'
+_BLOCK = RUNS["anthropic-text"][0]
+_THOUGHT = RUNS["anthropic-thinking"][0]
+NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
+    "several choices": ((), b'data: {"choices":[{"index":0,"delta":{"content":"TEXT"}},{"index":1,"delta":{"content":"x"}}]}\n\n', ()),
+    "no choices": ((choice('{"content":"x"}'),), b'data: {"id":"c1","choices":[],"obfuscation":"TEXT"}\n\n', ()),
+    "no delta": ((choice('{"content":"x"}'),), b'data: {"choices":[{"index":0,"finish_reason":null,"text":"TEXT"}]}\n\n', ()),
+    "another response": ((choice('{"role":"assistant"}'),), turn('{"content":"TEXT"}'), _NEW[:1]),
+    "no such choice": ((), turn('{"content":"TEXT"}'), (_NEW[0], b'data: {"id":"c8","choices":[{"index":7,"delta":{"role":"assistant"}}]}\n\n')),
+    "less usage": (
+        (), b'data: {"choices":[{"index":0,"delta":{"content":"TEXT"}}],"usage":{"prompt_tokens":3}}\n\n',
+        (b'data: {"choices":[],"usage":{"prompt_tokens":3,"cost":5}}\n\n',),
+    ),
+    "a function of the old kind": ((), turn('{"content":"TEXT","function_call":{"name":"f","arguments":"x"}}'), ()),
+    "a finish reason": ((), turn('{"content":"TEXT"}', ',"finish_reason":"stop"'), (choice("{}", ',"finish_reason":"length"', "1"),)),
+    "the second role": ((), turn('{"role":"assistant","content":"TEXT"}'), (_NEW[0], choice('{"role":"assistant","content":"word "}').replace(b"{", b'{"id":"c8",', 1), choice('{"content":"b"}'), choice('{"content":"c"}', index="1"), choice('{"content":"d"}', index="1"))),
+    "logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":{"content":[{"token":"a"}]}'), ()),
+    "the first null for logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":null'), _NEW),
+    "token ids": ((), turn('{"content":"TEXT"}', ',"token_ids":[1]'), ()),
+    "filter results": ((), turn('{"content":"TEXT"}', ',"content_filter_results":{"hate":{"filtered":true}}'), (choice("{}", ',"content_filter_results":{"hate":{"filtered":false}}', "1"),)),
+    **{
+        f"{key} that differs": ((), turn('{"content":"TEXT"}', f',"{key}":"a"'), (choice("{}", f',"{key}":"b"', "1"),))
+        for key in ("native_finish_reason", "stop_reason", "matched_stop")
+    },
+    "a text that is a number": ((choice('{"content":"a"}'),), turn('{"content":"TEXT","reasoning":[7]}'), ()),
+    "a null that names a text": ((), turn('{"content":"TEXT","refusal":null}'), _NEW),
+    "a text that has become parts": ((), turn('{"content":"TEXT"}'), both(turn('{"content":[{"type":"text","text":"p"}]}'))),
+    "a text that has not begun": ((), turn('{"content":"x","reasoning":"TEXT"}'), _NEW),
+    "a text that grows": ((), turn('{"content":"GROWN"}'), ()),
+    "arguments that grow": (_OPEN, call('{"index":0,"function":{"arguments":"GROWN"}}'), ()),
+    "several calls": (_OPEN, call('{"index":0,"function":{"arguments":"TEXT"}},{"index":1,"id":"t7","function":{"name":"g","arguments":"x"}}'), ()),
+    "several details": ((), detail(_DETAIL + ',{"type":"reasoning.summary","index":1,"summary":"x"}'), ()),
+    "a call that is not there": (_OPEN, call(_ARGUMENTS), _NEW),
+    "a call without an index": (_OPEN, call('{"function":{"arguments":"TEXT"}}'), ()),
+    "the id of another call": (
+        _OPEN, call('{"index":0,"id":"tINDEX","function":{"arguments":"TEXT"}}'),
+        both(call('{"index":0,"id":"uINDEX","function":{"name":"g","arguments":"{"}}')),
+    ),
+    "a custom call beside the function": (_OPEN, call('{"index":0,"function":{"arguments":"TEXT"},"custom":{"input":"x"}}'), ()),
+    "a call without a function": (_OPEN, choice('{"content":"TEXT","tool_calls":[{"index":0}]}', index="INDEX"), ()),
+    "a name each time": (_OPEN, call('{"index":0,"function":{"name":"f","arguments":"TEXT"}}'), ()),
+    "the first type of a call": (
+        _OPEN, call('{"index":0,"type":"odd","function":{"arguments":"TEXT"}}'),
+        both(call('{"index":0,"id":"uINDEX","function":{"name":"g","arguments":"{"}},{"index":0,"function":{"arguments":"["}}')),
+    ),
+    "arguments that are an object": (_OPEN, choice('{"content":"TEXT","tool_calls":[{"index":0,"function":{"arguments":{"a":1}}}]}', index="INDEX"), ()),
+    "arguments that were an object": (_OPEN, call(_ARGUMENTS), both(call('{"index":0,"id":"uINDEX","function":{"name":"g","arguments":{}}}'))),
+    "the call touched last": (
+        (*_OPEN, call(_ARGUMENTS, "1"), call(_ARGUMENTS, "0")), call(_ARGUMENTS),
+        (call('{"index":1,"id":"u1","function":{"name":"g","arguments":"{"}}', "1"), call('{"index":1,"function":{"arguments":"["}}', "1")),
+    ),
+    "an encrypted detail": ((), detail('{"type":"reasoning.encrypted","index":0,"text":"TEXT"}'), ()),
+    "a detail behind one that is none": ((), detail(_DETAIL), both(detail('"odd"'))),
+    "a detail that has no text yet": ((), detail(_DETAIL), both(detail('{"type":"reasoning.text","index":5}'), detail('{"type":"reasoning.text","index":0}'))),
+    "a detail of another format": ((), detail(_DETAIL.replace('"f"', '"g"')), (detail(_DETAIL, "1"),)),
+    "a signature that differs": ((), detail(_DETAIL.replace("}", ',"signature":"a"}')), (detail('{"type":"reasoning.text","index":0,"signature":"b"}', "1"),)),
+    "usage in each event": (_BLOCK, b'data: {"type":"message_delta","delta":{},"usage":{"output_tokens":NUMBER}}\n\n', ()),
+    "a block that is not there": (_BLOCK, RUNS["anthropic-text"][1], (OTHER_EVENTS["another-message"],)),
+    "a delta without a delta": (_BLOCK, b'data: {"type":"content_block_delta","index":0}\n\n', ()),
+    "a delta of unknown kind": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"odd_delta","text":"TEXT"}}\n\n', ()),
+    "a text beside the thinking": (_THOUGHT, b'data: {"type":"content_block_delta","index":1,"delta":{"type":"odd_delta","thinking":"TEXT","signature":"x"}}\n\n', ()),
+    "nothing of its kind": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","thinking":"TEXT"}}\n\n', ()),
+    "thinking that has not begun": (_THOUGHT, RUNS["anthropic-thinking"][1], (OTHER_EVENTS["another-message"], *_THOUGHT[1:])),
+    "late deltas": (_RESPONSE, RUNS["responses-text"][1], (OTHER_EVENTS["text-done"], RUNS["responses-text"][1].replace(b"NUMBER", b"9"))),
+    "after the end": (_RESPONSE, RUNS["responses-text"][1], (OTHER_EVENTS["terminal"],)),
+    "a text of another part": (_RESPONSE, RUNS["responses-text"][1], (RUNS["responses-text"][1].replace(b'"content_index":0', b'"content_index":1'),)),
+    "a delta with logprobs": (_RESPONSE, RUNS["responses-text"][1].replace(b'"logprobs":[]', b'"logprobs":[{"token":"a"}]'), ()),
+    "a delta that is an object": (_RESPONSE, RUNS["responses-text"][1].replace(b'"TEXT"', b'{"text":"TEXT"}'), ()),
+    "a delta that grows": (_RESPONSE, RUNS["responses-text"][1].replace(b"TEXT", b"GROWN"), ()),
+}  # fmt: skip
+
+
+def numbered(event: bytes, number: int) -> bytes:
+    """The event with the words and numbers of its turn."""
+    event = event.replace(b"TEXT", b"w%d " % number).replace(b"GROWN", b"x" * (number + 16))
+    return event.replace(b"INDEX", b"%d" % (number % 2)).replace(b"NUMBER", b"%d" % (number + 2)).replace(b"PAD", b"aB")
+
+
+@pytest.mark.parametrize("name", NO_RUNS)
+def test_events_that_do_more_than_add_their_texts(name: str) -> None:
+    """What handling the last of many events would not do alone is done for each of them, at its place."""
+    opening, event, between = NO_RUNS[name]
+    # Before: of choice 0, of choice 1, and by turns, so that both are known. Behind: by turns, ending with choice 0.
+    before = [*opening, *(numbered(event, 2 * n) for n in range(20)), *(numbered(event, 2 * n + 1) for n in range(20))]
+    before += [numbered(event, n) for n in range(40)]
+    breaks = [numbered(event, 7) for event in between]
+    behind = [numbered(event, n) for n in range(41, 101)]
+    end = [call('{"function":{"arguments":"end"}}', "1")] if b"tool_calls" in event else []
+
+    same_in_every_read([*before, *breaks, *behind, *end])
+    for step in (SNAPSHOT, SAVE):
+        same([*before, *breaks, step, *behind, *end])
+    same([*before, b"".join(breaks), SNAPSHOT, *behind[1:], *end])

@@ -1074,11 +1074,10 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
 
 def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | None:
     """The text that a delta would add, if it goes on where the last one did."""
-    if state.row is not OPEN or type(event.delta) is not str or event.extra:
+    if state.row is not OPEN or type(event.delta) is not str:
         return None
     index = event.content_index if event.summary_index is None else event.summary_index
-    both = event.content_index is not None and event.summary_index is not None
-    if both or (event.type, event.item_id, event.output_index, index) != state.delta_key():
+    if (event.type, event.item_id, event.output_index, index) != state.delta_key():
         return None
     text = state.delta_text
     if text.stage != DELTA or text.watch is not None or event.logprobs:
