@@ -716,10 +716,15 @@ def test_a_payload_between_reads() -> None:
 
 # Events that repeat and do more than add their texts, or mean something else once something has come between: what
 # stands in front of them, the event, and what comes between. TEXT is another word each time, INDEX by turns 0 and 1.
-_NEW = (
+_FIRST = b'data: {"id":"c1","model":"m","choices":[{"index":0,"delta":{}},{"index":1,"delta":{}}]}\n\n'
+_LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{},"finish_reason":"stop"}]}\n\n'
+_BARE = (
     OTHER_EVENTS["done"],
-    b'data: {"id":"c8","choices":[{"index":0,"delta":{"role":"assistant","content":"a"}},{"index":1,"delta":{"role":"assistant","content":"a"}}]}\n\n',
-    b'data: {"id":"c8","choices":[{"index":0,"delta":{"content":"b"}},{"index":1,"delta":{"content":"b"}}]}\n\n',
+    b'data: {"id":"c8","model":"n","choices":[{"index":0,"delta":{"role":"assistant"}},{"index":1,"delta":{"role":"assistant"}}]}\n\n',
+)
+_NEW = (
+    *_BARE,
+    *[b'data: {"choices":[{"index":0,"delta":{"content":"b"}},{"index":1,"delta":{"content":"b"}}]}\n\n'] * 2,
 )
 
 
@@ -754,7 +759,8 @@ NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
     "several choices": ((), b'data: {"choices":[{"index":0,"delta":{"content":"TEXT"}},{"index":1,"delta":{"content":"x"}}]}\n\n', ()),
     "no choices": ((choice('{"content":"x"}'),), b'data: {"id":"c1","choices":[],"obfuscation":"TEXT"}\n\n', ()),
     "no delta": ((choice('{"content":"x"}'),), b'data: {"choices":[{"index":0,"finish_reason":null,"text":"TEXT"}]}\n\n', ()),
-    "another response": ((choice('{"role":"assistant"}'),), turn('{"content":"TEXT"}'), _NEW[:1]),
+    "another id": ((), turn('{"content":"TEXT"}').replace(b"{", b'{"id":"c1",', 1), _NEW),
+    "another model": ((), turn('{"content":"TEXT"}').replace(b"{", b'{"model":"m",', 1), _NEW),
     "no such choice": ((), turn('{"content":"TEXT"}'), (_NEW[0], b'data: {"id":"c8","choices":[{"index":7,"delta":{"role":"assistant"}}]}\n\n')),
     "less usage": (
         (), b'data: {"choices":[{"index":0,"delta":{"content":"TEXT"}}],"usage":{"prompt_tokens":3}}\n\n',
@@ -762,7 +768,7 @@ NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
     ),
     "a function of the old kind": ((), turn('{"content":"TEXT","function_call":{"name":"f","arguments":"x"}}'), ()),
     "a finish reason": ((), turn('{"content":"TEXT"}', ',"finish_reason":"stop"'), (choice("{}", ',"finish_reason":"length"', "1"),)),
-    "the second role": ((), turn('{"role":"assistant","content":"TEXT"}'), (_NEW[0], choice('{"role":"assistant","content":"word "}').replace(b"{", b'{"id":"c8",', 1), choice('{"content":"b"}'), choice('{"content":"c"}', index="1"), choice('{"content":"d"}', index="1"))),
+    "the second role": ((), turn('{"role":"assistant","content":"word "}'), (_NEW[0], choice('{"role":"assistant","content":"word "}').replace(b"{", b'{"id":"c8",', 1), choice('{"content":"b"}'), choice('{"content":"c"}', index="1"), choice('{"content":"d"}', index="1"))),
     "logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":{"content":[{"token":"a"}]}'), ()),
     "the first null for logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":null'), _NEW),
     "token ids": ((), turn('{"content":"TEXT"}', ',"token_ids":[1]'), ()),
@@ -771,29 +777,31 @@ NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
         f"{key} that differs": ((), turn('{"content":"TEXT"}', f',"{key}":"a"'), (choice("{}", f',"{key}":"b"', "1"),))
         for key in ("native_finish_reason", "stop_reason", "matched_stop")
     },
-    "a text that is a number": ((choice('{"content":"a"}'),), turn('{"content":"TEXT","reasoning":[7]}'), ()),
     "a null that names a text": ((), turn('{"content":"TEXT","refusal":null}'), _NEW),
     "a text that has become parts": ((), turn('{"content":"TEXT"}'), both(turn('{"content":[{"type":"text","text":"p"}]}'))),
-    "a text that has not begun": ((), turn('{"content":"x","reasoning":"TEXT"}'), _NEW),
+    "a text that has parts": ((), turn('{"content":"TEXT","reasoning":["x"]}'), ()),
+    "a content that has not begun": ((), turn('{"content":"TEXT"}'), _BARE),
+    "an empty content that has not begun": ((), turn('{"content":"","reasoning":"TEXT"}'), (*_BARE, *both(turn('{"reasoning":"a"}')) * 2)),
+    "a reasoning that has not begun": ((), turn('{"content":"","reasoning":"TEXT"}'), _NEW),
     "a text that grows": ((), turn('{"content":"GROWN"}'), ()),
     "arguments that grow": (_OPEN, call('{"index":0,"function":{"arguments":"GROWN"}}'), ()),
-    "several calls": (_OPEN, call('{"index":0,"function":{"arguments":"TEXT"}},{"index":1,"id":"t7","function":{"name":"g","arguments":"x"}}'), ()),
-    "several details": ((), detail(_DETAIL + ',{"type":"reasoning.summary","index":1,"summary":"x"}'), ()),
+    "several calls": (_OPEN, call('{"index":0,"function":{"arguments":"TEXT"}},{"index":1,"id":"t7","function":{"name":"g","arguments":"x"}}', "0"), ()),
+    "several details": ((), detail(_DETAIL + ',{"text":"x","type":"reasoning.text","index":0}'), ()),
     "a call that is not there": (_OPEN, call(_ARGUMENTS), _NEW),
     "a call without an index": (_OPEN, call('{"function":{"arguments":"TEXT"}}'), ()),
     "the id of another call": (
-        _OPEN, call('{"index":0,"id":"tINDEX","function":{"arguments":"TEXT"}}'),
-        both(call('{"index":0,"id":"uINDEX","function":{"name":"g","arguments":"{"}}')),
+        _OPEN, call('{"index":0,"id":"t0","function":{"arguments":"TEXT"}}', "0"),
+        (call('{"index":0,"id":"u0","function":{"name":"g","arguments":"{"}}', "0"), call('{"index":0,"function":{"arguments":"["}}', "0")),
     ),
     "a custom call beside the function": (_OPEN, call('{"index":0,"function":{"arguments":"TEXT"},"custom":{"input":"x"}}'), ()),
     "a call without a function": (_OPEN, choice('{"content":"TEXT","tool_calls":[{"index":0}]}', index="INDEX"), ()),
-    "a name each time": (_OPEN, call('{"index":0,"function":{"name":"f","arguments":"TEXT"}}'), ()),
+    "a name each time": (_OPEN, call('{"index":0,"function":{"name":"f","arguments":"BRACKET"}}', "0"), ()),
     "the first type of a call": (
         _OPEN, call('{"index":0,"type":"odd","function":{"arguments":"TEXT"}}'),
         both(call('{"index":0,"id":"uINDEX","function":{"name":"g","arguments":"{"}},{"index":0,"function":{"arguments":"["}}')),
     ),
     "arguments that are an object": (_OPEN, choice('{"content":"TEXT","tool_calls":[{"index":0,"function":{"arguments":{"a":1}}}]}', index="INDEX"), ()),
-    "arguments that were an object": (_OPEN, call(_ARGUMENTS), both(call('{"index":0,"id":"uINDEX","function":{"name":"g","arguments":{}}}'))),
+    "arguments that were an object": (_OPEN, call(_ARGUMENTS), both(call('{"index":0,"function":{"arguments":{}}}'))),
     "the call touched last": (
         (*_OPEN, call(_ARGUMENTS, "1"), call(_ARGUMENTS, "0")), call(_ARGUMENTS),
         (call('{"index":1,"id":"u1","function":{"name":"g","arguments":"{"}}', "1"), call('{"index":1,"function":{"arguments":"["}}', "1")),
@@ -807,12 +815,13 @@ NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
     "a block that is not there": (_BLOCK, RUNS["anthropic-text"][1], (OTHER_EVENTS["another-message"],)),
     "a delta without a delta": (_BLOCK, b'data: {"type":"content_block_delta","index":0}\n\n', ()),
     "a delta of unknown kind": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"odd_delta","text":"TEXT"}}\n\n', ()),
-    "a text beside the thinking": (_THOUGHT, b'data: {"type":"content_block_delta","index":1,"delta":{"type":"odd_delta","thinking":"TEXT","signature":"x"}}\n\n', ()),
+    "a delta of unknown kind that says nothing": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"odd_delta"}}\n\n', ()),
+    "a delta in another event": ((*_BLOCK, RUNS["anthropic-text"][1]), RUNS["anthropic-text"][1].replace(b"_delta", b"_stop", 2).replace(b"text_stop", b"text_delta"), ()),
     "nothing of its kind": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","thinking":"TEXT"}}\n\n', ()),
     "thinking that has not begun": (_THOUGHT, RUNS["anthropic-thinking"][1], (OTHER_EVENTS["another-message"], *_THOUGHT[1:])),
     "late deltas": (_RESPONSE, RUNS["responses-text"][1], (OTHER_EVENTS["text-done"], RUNS["responses-text"][1].replace(b"NUMBER", b"9"))),
     "after the end": (_RESPONSE, RUNS["responses-text"][1], (OTHER_EVENTS["terminal"],)),
-    "a text of another part": (_RESPONSE, RUNS["responses-text"][1], (RUNS["responses-text"][1].replace(b'"content_index":0', b'"content_index":1'),)),
+    "a text of another part": (_RESPONSE, RUNS["responses-text"][1], (RUNS["responses-text"][1].replace(b'"content_index":0', b'"content_index":1'),) * 3),
     "a delta with logprobs": (_RESPONSE, RUNS["responses-text"][1].replace(b'"logprobs":[]', b'"logprobs":[{"token":"a"}]'), ()),
     "a delta that is an object": (_RESPONSE, RUNS["responses-text"][1].replace(b'"TEXT"', b'{"text":"TEXT"}'), ()),
     "a delta that grows": (_RESPONSE, RUNS["responses-text"][1].replace(b"TEXT", b"GROWN"), ()),
@@ -822,6 +831,7 @@ NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
 def numbered(event: bytes, number: int) -> bytes:
     """The event with the words and numbers of its turn."""
     event = event.replace(b"TEXT", b"w%d " % number).replace(b"GROWN", b"x" * (number + 16))
+    event = event.replace(b"BRACKET", b"[" if number % 4 < 2 else b"]")
     return event.replace(b"INDEX", b"%d" % (number % 2)).replace(b"NUMBER", b"%d" % (number + 2)).replace(b"PAD", b"aB")
 
 
@@ -829,14 +839,18 @@ def numbered(event: bytes, number: int) -> bytes:
 def test_events_that_do_more_than_add_their_texts(name: str) -> None:
     """What handling the last of many events would not do alone is done for each of them, at its place."""
     opening, event, between = NO_RUNS[name]
+    chat = b'"choices"' in event
     # Before: of choice 0, of choice 1, and by turns, so that both are known. Behind: by turns, ending with choice 0.
-    before = [*opening, *(numbered(event, 2 * n) for n in range(20)), *(numbered(event, 2 * n + 1) for n in range(20))]
-    before += [numbered(event, n) for n in range(40)]
-    breaks = [numbered(event, 7) for event in between]
-    behind = [numbered(event, n) for n in range(41, 101)]
+    numbers = [*range(0, 100, 2), *range(1, 100, 2), *range(100, 200)]
+    before = [*[_FIRST] * chat, *opening, *(numbered(event, number) for number in numbers)]
+    breaks = [numbered(event, 201) for event in between]
+    behind = [numbered(event, number) for number in range(203, 263)]
     end = [call('{"function":{"arguments":"end"}}', "1")] if b"tool_calls" in event else []
+    end += [_LAST] * chat
 
     same_in_every_read([*before, *breaks, *behind, *end])
+    # Settled again and again, so that there is more than one attempt to make a template.
+    watched = [step for place, read in enumerate(before) for step in (read, *[SNAPSHOT] * (place % 10 == 9))]
     for step in (SNAPSHOT, SAVE):
-        same([*before, *breaks, step, *behind, *end])
-    same([*before, b"".join(breaks), SNAPSHOT, *behind[1:], *end])
+        same([*watched, *breaks, step, *behind, SNAPSHOT, *end])
+    same([*watched, b"".join(breaks), SNAPSHOT, *behind[1:], SNAPSHOT, *end])

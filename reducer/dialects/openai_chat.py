@@ -1446,7 +1446,7 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
         if value is UNSET or (value is None and (key == "content" or key in choice.texts)):
             continue
         text = choice.content if key == "content" else choice.texts.get(key)
-        if type(value) is not str or text is None or text.parts is not None or text.text is None:
+        if text is None or text.parts is not None or text.text is None:
             return None
         if value and text.watch is not None:
             return None
