@@ -112,6 +112,7 @@ class Reducer(Runs, Generic[BodyT]):
 
     Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
     call `close` once the stream has ended or was given up. Neither raises for what the wire says. One thread.
+    Reads may wait, some tens of kilobytes of them, to be looked at together; all else sees them as taken.
 
     Args:
         dialect: The wire language, or ``"auto"`` to tell it from the first payloads.
