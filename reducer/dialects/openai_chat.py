@@ -1274,6 +1274,8 @@ def _is_json(text: str) -> bool:
 
 def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     call = _Call(state, index)
+    if choice.calls and choice.calls[-1].plain is not None:
+        choice.calls[-1].plain.gather()  # most often it is over
     choice.calls.append(call)
     if index is not None:
         choice.at_index[index] = call
