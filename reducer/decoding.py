@@ -55,7 +55,7 @@ def may_be_deep(payload: bytes, max_depth: int) -> bool:
 def is_deep(value: Any, max_depth: int) -> bool:
     """Tell whether a value, or an event, nests deeper than the limit."""
     level = [value]
-    for _ in range(max_depth):
+    for depth in range(max_depth):
         inner: list[Any] = []
         for one in level:
             kind = type(one)
@@ -63,6 +63,9 @@ def is_deep(value: Any, max_depth: int) -> bool:
                 inner += one.values()
             elif kind is list:
                 inner += one
+            elif kind is msgspec.Raw:
+                if too_deep(bytes(one), max_depth - depth):
+                    return True
             elif isinstance(one, msgspec.Struct):
                 inner += msgspec.structs.astuple(one)
         level = [one for one in inner if type(one) not in _SCALARS]

@@ -14,6 +14,8 @@ One body may hold several responses. Each has a `_Stream`: dialect, state and pr
 that sees another response's event returns SPLIT, and the event is handled again by a new stream; events with
 a ``stream_id`` are told apart before that.
 
+Reads do not come here at once: `Runs` holds them and takes what repeats by templates, unless ``lanes`` is off.
+
 Nothing the wire says leaves here as an exception. A handler that fails all the same costs its event and is
 reported as ``internal_error``.
 """
@@ -29,13 +31,13 @@ import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep
 from reducer.dialects import detect, is_undecided, load, told_by
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
-from reducer.lanes import Columns, Template, learn, segments
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
+from reducer.runs import HELD, SHORT, Runs
 from reducer.saving import Saved, dump
 from reducer.saving import load as load_saved
 from reducer.typed import copied
@@ -67,20 +69,7 @@ REPAIRS = frozenset(
     {"cumulative", "choice_counter", "duplicate_chunks", "split_names", "usage_fields", "double_prefix"}
 )
 
-# Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
-_HELD = 128
-_SHORT = 512
-_HELD_SIZE = 1 << 15
-# Less than that is not worth learning from; and what is taken plainly between.
-_WORTH = 1 << 13
-_STRETCH = 1 << 10
-_SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
-_WARM = 2  # the same of rows behind one that does not fit
-_LONG = 64  # events between misfits that are worth it
-_MISSES = 4
 _CACHED = 1 << 16  # bytes that are framed at once
-_FEW = 3  # events that are not worth proving together
-_PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _UNDECIDED = 8  # payloads that may come before one that tells the dialect
@@ -118,7 +107,7 @@ class _Stream(Saved):
         self.unread: bytes | None = None  # the first payload that no dialect recognised
 
 
-class Reducer(Generic[BodyT]):
+class Reducer(Runs, Generic[BodyT]):
     """Turns one stream into its final object, as the bytes come.
 
     Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
@@ -193,17 +182,9 @@ class Reducer(Generic[BodyT]):
         self._stopped = False  # max_retained_bytes was reached
         self._raised = False  # strict has raised
         self._event: Any = None  # the last that was handled
-        # Fast lanes (`reducer.lanes`). A clock wants every arrival, and strict every problem at once.
-        self._lanes = lanes and not strict and clock is None and not self._options.repairs
-        self._lanes = self._lanes and limits.max_event_bytes >= 1 << 16  # a run is not looked at for its largest event
-        self._templates: list[Template] = []  # the newest first
-        self._lane: Template | None = None  # the one that fitted last
-        self._holds = self._lanes  # reads wait, to be looked at together
-        self._held: list[bytes] = []
-        self._held_size = 0  # of those that are not short
-        self._learn_in = _SETTLED  # events until the next attempt to learn a template
-        self._learn_every = 1
-        self._attempts = 0  # since the last run
+        # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
+        in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
+        self._begin_runs(lanes and not in_time)
         self._replayed_to: int | None = None  # after `resume`: sequence numbers that were handled before
         self._resumed = False  # nothing has been fed since `resume`
         self._times: list[int] = []
@@ -219,11 +200,11 @@ class Reducer(Generic[BodyT]):
 
         Raises `ClosedError` after `close`, `UsageError` for anything but bytes, and `ProblemError` under ``strict``.
         """
-        if self._holds and type(data) is bytes and len(data) < _SHORT:
+        if self._holds and type(data) is bytes and len(data) < SHORT:
             # The steady state of a live stream.
             held = self._held
             held.append(data)
-            if len(held) >= _HELD:
+            if len(held) >= HELD:
                 self._settle()
             return
         if self._closed is not None:
@@ -234,10 +215,7 @@ class Reducer(Generic[BodyT]):
             except TypeError:
                 raise UsageError(f"feed takes bytes, not {type(data).__name__}; feed_event takes payloads") from None
         if self._holds:
-            self._held.append(data)
-            self._held_size += len(data)
-            if self._held_size >= _HELD_SIZE:
-                self._settle()
+            self._hold(data)
             return
         now = self._clock() if self._clock is not None and data else None
         if self._resumed and data:
@@ -441,8 +419,6 @@ class Reducer(Generic[BodyT]):
             return False
         return not response.get("output")
 
-    # -- fast lanes ------------------------------------------------------------------------------
-
     def _feed_plain(self, data: bytes) -> None:
         """The per-event way, complete in itself."""
         at = 0
@@ -460,209 +436,6 @@ class Reducer(Generic[BodyT]):
             self._take_noted(frames)
         elif frames:
             self._take(frames)
-
-    def _settle(self) -> None:
-        """Take what is held, before anything else happens."""
-        if self._held:
-            data = b"".join(self._held)
-            self._held = []
-            self._held_size = 0
-            self._feed_lanes(data)
-
-    def _feed_lanes(self, data: bytes) -> None:
-        """Go through the bytes by runs of proven events, and what is between them event by event."""
-        framer = self._framer
-        if self._templates:
-            data = framer.untail() + data
-        at = 0
-        end = len(data)
-        stretch = _STRETCH  # bytes to take the plain way before the next attempt
-        while end - at >= _WORTH or (at < end and (self._templates or self._number >= _HELD)):
-            lane = self._lane_at(data, at)
-            size = self._take_rows(lane, lane.run(data, at)) if lane is not None else 0
-            if size:
-                at += size
-                stretch = _STRETCH
-                continue
-            if self._learn_in <= 1 and framer.ready:
-                stop = self._event_end(data, at)
-                self._feed_one(data[at:stop])
-            else:
-                # To the end of the event that is open, or of a stretch that grows while nothing repeats.
-                ready = framer.ready
-                stop = self._event_end(data, min(end, at + stretch) if ready else at)
-                stretch *= 2 if ready else 1
-                before = self._number
-                self._feed_plain(data[at:stop])
-                self._learn_in -= self._number - before
-            at = stop
-        if at < end:
-            self._feed_plain(data[at:] if at else data)
-
-    def _event_end(self, data: bytes, at: int) -> int:
-        """The end of the event that is open here: behind its blank line, or the end of the bytes."""
-        while (at := data.find(b"\n", at) + 1) > 0:
-            if data.startswith((b"\n", b"\r\n"), at):
-                return at + (1 if data[at] == 0x0A else 2)
-        return len(data)
-
-    def _feed_one(self, data: bytes) -> None:
-        """Feed what should be one event, and learn from it."""
-        stream = self._stream
-        problems = len(stream.problems) + stream.dropped
-        before = self._number
-        handled = self._event
-        frames = self._framer.feed(data)
-        if self._framer.notes:
-            self._take_noted(frames)
-            return
-        if not frames:
-            return
-        self._take(frames)
-        self._learn_in -= 1
-        if len(frames) != 1 or self._number != before + 1 or self._event is handled or self._stream is not stream:
-            return
-        if len(stream.problems) + stream.dropped == problems and self._learn_in <= 0 and self._framer.idle:
-            self._learn(data, frames.payloads[0])
-
-    def _learn(self, data: bytes, payload: bytes) -> None:
-        """Make the event that was just handled a template, if it can be one; back off if not."""
-        stream = self._stream
-        dialect: Dialect = stream.dialect  # type: ignore[assignment]
-        self._learn_in = self._learn_every
-        self._attempts += 1
-        if self._attempts > 8:
-            self._learn_every = min(2 * self._learn_every, 1024)
-        texts = dialect.texts(stream.state, self._event)
-        if texts is None:
-            return
-        at = data.find(payload)
-        prefix, suffix = data[:at], data[at + len(payload) :]
-        if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
-            return
-        if not any(known.begins(data) for known in self._templates):
-            lane = learn(
-                prefix,
-                payload,
-                suffix,
-                texts,
-                dialect.idle,
-                dialect.routes,
-                self._templates,
-                lambda other: dialect.texts(stream.state, dialect.decode(other)),
-            )
-            if lane is not None:
-                # One of the same head has shown that it fits less.
-                others = [known for known in self._templates if not known.head.startswith(lane.head)]
-                self._templates = [lane, *others[:7]]
-
-    def _lane_at(self, data: bytes, at: int) -> Template | None:
-        """The template that fits the event which begins here."""
-        if not self._framer.idle:
-            return None
-        lane = self._lane
-        if lane is None or lane.goes_on_at != self._number or not data.startswith(lane.head, at):
-            lane = self._lane = next((lane for lane in self._templates if lane.begins(data, at)), None)
-        return lane
-
-    def _take_rows(self, lane: Template, rows: list[bytes]) -> int:
-        """Take events that should fit: those that are proven together, and others between them one by one.
-
-        Returns the size of their bytes; 0 where nothing was worth it.
-        """
-        if len(rows) <= _FEW:
-            self._miss(lane)
-            return 0
-        columns, misfits = lane.columns(rows)
-        fitting = list(segments(misfits, len(rows)))
-        if len(rows) < _LONG * (len(fitting) - 1):
-            self._miss(lane)
-            self._feed_rows(lane, rows)  # many short runs are dearer than none
-            return lane.size(rows)
-        at = 0
-        for begin, end in fitting:
-            if begin - at > _FEW:
-                break
-            self._feed_rows(lane, rows[at:begin])
-            at = end
-            self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
-        else:
-            if len(rows) - at <= _FEW:
-                self._feed_rows(lane, rows[at:])
-                at = len(rows)
-        return lane.size(rows[:at])
-
-    def _miss(self, lane: Template) -> None:
-        lane.misses += 1
-        if lane.misses > _MISSES and lane in self._templates:
-            self._templates.remove(lane)
-            self._lane = None
-            self._learn_in = self._learn_every = min(2 * self._learn_every + _LONG, 1024)
-
-    def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
-        """Take events whose bytes fit."""
-        begin = 0
-        while len(rows) - begin > _FEW:
-            if self._add(lane, rows[begin:], [column[begin:] for column in columns]):
-                return
-            # The first of them may bring the state to where the others find it.
-            step = begin + _WARM
-            self._feed_rows(lane, rows[begin : begin + step])
-            begin += step
-        self._feed_rows(lane, rows[begin:])
-
-    def _add(self, lane: Template, rows: list[bytes], columns: Columns) -> bool:
-        """Add the texts of events, if they do nothing else; the last is handled, so that its other values are the last."""
-        size = lane.size(rows)
-        end = self._framer.offset + size
-        sinks = self._sinks(lane, rows, columns) if end <= self._check_at else None
-        if sinks is None:
-            self._miss(lane)
-            return False
-        texts = lane.texts(columns)
-        if texts is None:
-            at = 0
-            for begin, stop in segments(lane.unsound(columns), len(rows)):
-                self._feed_rows(lane, rows[at:begin])
-                at = stop
-                self._take_proven(lane, rows[begin:stop], [column[begin:stop] for column in columns])
-            self._feed_rows(lane, rows[at:])
-            return True
-        for route, joined in texts.items():
-            for sink, text in zip(sinks[route], joined, strict=True):
-                sink.add_all(text)
-        self._number += len(rows) - 1
-        self._framer.skip(len(rows), size)
-        self._run(lane.frame(rows[-1], end))
-        lane.goes_on_at = self._number
-        lane.misses = 0
-        self._learn_in = _SETTLED
-        self._learn_every = 1
-        self._attempts = 0
-        return True
-
-    def _sinks(self, lane: Template, rows: list[bytes], columns: Columns) -> dict[Any, list[Any]] | None:
-        """Where the texts of events belong, by route, if adding them is all that these do."""
-        if lane.goes_on_at != self._number:
-            lane.sinks = {}  # something else has come
-        dialect: Dialect = self._stream.dialect  # type: ignore[assignment]
-        for route, place in lane.routes_in(columns).items():
-            if route not in lane.sinks:
-                # All events of a route do what one of them does.
-                try:
-                    texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
-                except (ValueError, RecursionError):
-                    return None
-                sinks = {key: sink for key, _, sink in texts or ()}
-                if sinks.keys() != set(lane.keys):
-                    return None
-                lane.sinks[route] = [sinks[key] for key in lane.keys]
-        return lane.sinks
-
-    def _feed_rows(self, lane: Template, rows: list[bytes]) -> None:
-        """Take the events of rows one by one."""
-        if rows:
-            self._feed_plain(lane.head + (lane.tail + lane.head).join(rows) + lane.tail)
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -758,31 +531,24 @@ class Reducer(Generic[BodyT]):
         errors = frames.errors()
         self._frames = frames
         for self._place, payload in enumerate(frames.payloads):
-            if state is not None:
-                event = None
-                narrow = state.narrow
-                if narrow is not None:
-                    try:
-                        event = narrow(payload)
-                    except (ValueError, RecursionError):
-                        pass
+            if state is not None and not (errors and self._place in errors):
                 try:
-                    if event is None:
-                        event = typed(payload)  # type: ignore[misc]
-                    handler = state.row.get(event.type) if not errors or self._place not in errors else None
-                    # What is retained must not break recursion later.
-                    if len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth):
-                        handler = None
+                    event = (state.narrow or typed)(payload)  # type: ignore[misc]
                 except (ValueError, RecursionError):
-                    handler = None
-                if handler is not None:
-                    try:
-                        if handler(state, event) is not SPLIT:
-                            self._event = event
+                    event = self._typed(stream.dialect, payload)
+                # What is retained must not break recursion later.
+                if event is not None and not (
+                    len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth)
+                ):
+                    handler = state.row.get(event.type)
+                    if handler is not None:
+                        try:
+                            if handler(state, event) is None:
+                                self._event = event
+                                continue
+                        except Exception as error:
+                            self._failed(error, payload)
                             continue
-                    except Exception as error:
-                        self._failed(error, payload)
-                        continue
             self._cold(payload, frames.name(self._place))
             stream = self._stream
             state = stream.state
@@ -875,7 +641,7 @@ class Reducer(Generic[BodyT]):
         first = stream.state is None
         if first and not self._begin(stream, obj, name, payload):
             return
-        dialect: Dialect = stream.dialect  # type: ignore[assignment]
+        dialect: Dialect = stream.dialect
         state = stream.state
         if not first and not dialect.recognise(obj):
             other = detect(obj)
@@ -922,19 +688,26 @@ class Reducer(Generic[BodyT]):
         state = stream.state
         if not state.begun and dialect.is_body(obj, bool(self._framer.bare)):
             state.whole = obj
-        event = self._event = self._typed(dialect, payload) or dialect.revive(obj, self._report)
-        handler = state.row.get(event.type)
+        event = self._typed(dialect, payload) or dialect.revive(obj, self._report)
+        outcome = self._merge(stream, event, obj)
+        if outcome is AGAIN:
+            outcome = self._merge(stream, dialect.revive(obj, self._report), obj)
+        if outcome is SPLIT:
+            self._split(obj)
+
+    def _merge(self, stream: _Stream, event: Any, obj: dict[str, Any]) -> object:
+        """Let the handler of an event merge it; return what it returns."""
+        self._event = event
+        handler = stream.state.row.get(event.type)
         if handler is None:
             self._unknown(str(event.type), obj)
-            return
+            return None
         try:
-            outcome = handler(state, event)
+            return handler(stream.state, event)
         except LimitReached as limit:
             stream.limited = True
             self._report(f"limit_{limit.name}", limit.seen, "not retained: the event as a whole")
-            return
-        if outcome is SPLIT:
-            self._split(obj)
+            return None
 
     def _typed(self, dialect: Dialect, payload: bytes | None) -> Any:
         try:

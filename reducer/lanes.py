@@ -34,6 +34,7 @@ from reducer.framing import Frames
 _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
+_WORTH = 1 << 14
 _DATA = b"data: "
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
@@ -71,12 +72,12 @@ class Template:
         "goes_on_at",
         "head",
         "keys",
-        "longest",
         "misses",
         "routed",
         "routes",
         "sinks",
         "tail",
+        "worth",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +86,7 @@ class Template:
         constants = [prefix + constants[0], *constants[1:-1], constants[-1] + suffix]
         self.head = constants[0]
         self.tail = constants[-1]
-        self.longest = sum(map(len, constants)) + 256  # a longer read is more than one such event
+        self.worth = _WORTH << 2 * (len(holes) - 1)  # bytes in a stream for which the way event by event is dearer
         self.misses = 0  # runs that came to nothing, since the last that did not
         self.keys = [hole.path for hole in holes if hole.kind == TEXT]
         self.sinks: dict[Any, list[Any]] = {}  # by route, as long as no other event comes
@@ -155,10 +156,10 @@ class Template:
         if not self._between:
             return [rows], []
         misfits: set[int] = set()
-        finds: Columns = []
-        middle: Sequence[bytes] = rows
-        before: Columns = []
-        behind: Columns = []
+        finds: list[Any] = []
+        middle: Any = rows
+        before: list[Any] = []
+        behind: list[Any] = []
         for constant in self._between[: self._last_text]:
             column, found, middle = zip(*map(bytes.partition, middle, repeat(constant)), strict=True)
             before.append(column)
@@ -367,9 +368,9 @@ def learn(
     blanks = len(payload) - 1 - len(payload[:-1].rstrip(b" "))
     if blanks:
         holes.append(_Hole(len(payload) - 1 - blanks, len(payload) - 1, BLANKS, "", b"", b" " * blanks))
-    if None in holes:
+    ordered = sorted(hole for hole in holes if hole is not None)
+    if len(ordered) != len(holes):
         return None
-    ordered: list[_Hole] = sorted(holes)  # type: ignore[type-var]
     ends = [0, *(hole.end for hole in ordered)]
     constants = [payload[end : hole.begin] for end, hole in zip(ends, ordered, strict=False)]
     constants.append(payload[ends[-1] :])

@@ -29,6 +29,16 @@ pytestmark = pytest.mark.slow
 SNAPSHOT, SAVE = "snapshot", "save"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def eager() -> Iterator[None]:
+    """Lanes are taken where they would not be worth it: or most of what is here would not meet them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reducer.lanes._WORTH", 1)
+        patch.setattr("reducer.runs._WORTH", 1 << 10)
+        patch.setattr("reducer.runs._LONG", 2)
+        yield
+
+
 def played(script: Iterable[Any], *, lanes: bool, **options: Any) -> list[Any]:
     """Do what the script says; return what can be seen: at each snapshot, and at the end all results."""
     seen: list[Any] = []

@@ -43,7 +43,7 @@ def run(name: str, payloads: list[bytes], *, narrowly: bool) -> tuple[Any, list[
                 gone += decode is not dialect.decode
                 break
         handler = state.row.get(event.type) if event is not None else None
-        if handler is not None and handler(state, event) is not SPLIT:
+        if handler is not None and handler(state, event) is None:
             continue
         event = dialect.revive(json.loads(payload), report)
         handler = state.row.get(event.type)

@@ -16,8 +16,10 @@ from reducer.saving import Saved
 Handler = Callable[[Any, Any], object]
 Row = Mapping[str, Handler]
 
-# What a handler returns when the event belongs to another response than its state's (decision 12).
+# What a handler returns when nothing of the event has been taken: it belongs to another response than its state's
+# (decision 12), or it is to be handled again, made from a dict.
 SPLIT = "split"
+AGAIN = "again"
 
 
 class Options(NamedTuple):

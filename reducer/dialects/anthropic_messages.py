@@ -27,7 +27,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import NotJson, Report, TooDeep, decode, join_surrogates
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options, State
 from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import GATHERED, Fragments
@@ -79,6 +79,27 @@ class Event(Wire):
     message: dict[str, Any] | None = None
     usage: dict[str, Any] | None = None
     context_management: Any = UNSET
+
+
+TEXT = ("text",)  # the type of the narrow event; a wire has strings
+
+
+class TextDelta(Wire, kw_only=True):
+    kind: Literal["text_delta"] = field(name="type")
+    text: str
+
+
+class TextEvent(Wire, kw_only=True):
+    """What most events are: a piece of a text."""
+
+    type: ClassVar[tuple[str]] = TEXT
+
+    kind: Literal["content_block_delta"] = field(name="type")
+    index: int
+    delta: TextDelta
+
+
+decode_text = msgspec.json.Decoder(TextEvent).decode
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -345,15 +366,26 @@ def on_content_block_delta(state: MessageState, event: Event) -> None:
     if block is None:
         block = _block_of_delta(state, event.index, delta)
     elif delta.type == "text_delta":
-        # Nearly every event of most streams: `add_text` without a call.
         text = block.plain
         if text is not None and delta.text is not None:
-            pieces = text.pieces
-            pieces.append(delta.text)
-            if len(pieces) >= GATHERED:
-                text.gather()
+            text.append(delta.text)
+            state.narrow = decode_text
             return
     DELTAS.get(delta.type, add_undeclared)(state, block, delta)
+
+
+def on_text(state: MessageState, event: TextEvent) -> object:
+    """A piece of a text that is there."""
+    block = state.blocks.get(event.index)
+    text = block.plain if block is not None else None
+    if text is None:
+        state.narrow = None
+        return AGAIN
+    pieces = text.pieces
+    pieces.append(event.delta.text)
+    if len(pieces) >= GATHERED:
+        text.gather()
+    return None
 
 
 def on_message_delta(state: MessageState, event: Event) -> None:
@@ -597,7 +629,7 @@ _KINDS: dict[str | None, str] = {
 
 # -- table ---------------------------------------------------------------------------------------
 
-_OPEN: dict[str, Any] = {
+_OPEN: dict[Any, Any] = {
     "content_block_delta": on_content_block_delta,
     "content_block_start": on_content_block_start,
     "content_block_stop": on_nothing,
@@ -606,9 +638,10 @@ _OPEN: dict[str, Any] = {
     "message_delta": on_message_delta,
     "message_stop": on_message_stop,
     BODY: on_body_again,
+    TEXT: on_text,
 }
 
-HANDLERS: dict[str, dict[str, Any]] = {
+HANDLERS: dict[str, dict[Any, Any]] = {
     "FIRST": {
         "message_start": on_message_start,
         "content_block_start": on_event_before_start,

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from reducer.decoding import Report, decode, may_be_deep
+from reducer.decoding import Report, decode
 from reducer.dialects._completion import (
     Envelope,
     Usage,
@@ -37,7 +37,7 @@ from reducer.dialects._completion import (
     watched,
     with_logprobs,
 )
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import GATHERED, Fragments
@@ -633,7 +633,7 @@ def on_first_chunk(state: ChatState, chunk: Chunk) -> object:
 def on_chunk_after_whole(state: ChatState, chunk: Chunk) -> object:
     """More came after a body sent whole: it was an event like others (C42)."""
     outcome = on_chunk(state, chunk)
-    if outcome is not SPLIT:
+    if outcome is None:
         state.whole = None
         state.row = HANDLERS["OPEN"]
     return outcome
@@ -760,15 +760,10 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
     return _refuse(state)
 
 
-def _widened(chunk: NarrowChunk[Any]) -> Chunk:
-    """The same as a chunk like others."""
-    return msgspec.json.decode(msgspec.json.encode(chunk), type=Chunk)
-
-
 def _refuse(state: ChatState) -> object:
     """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
     state.narrow = None
-    return SPLIT
+    return AGAIN
 
 
 def _narrow_for(wire: WireChoice) -> Callable[[bytes], Any] | None:
@@ -795,9 +790,7 @@ def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None
         if any(wire.index not in state.choices for wire in choices):
             check_growth(state, choices, bounded=state.counted is None)
         if chunk.extra is None and all(wire.delta is None and wire.matched_stop is not UNSET for wire in choices):
-            return SPLIT  # as a dict it is recognised: a text completion's
-        if state.begun and any(_may_be_deep(state, wire.content_filter_results) for wire in choices):
-            return SPLIT  # as a dict it can be measured; the first event was
+            return AGAIN  # as a dict it is recognised: a text completion's
     state.begun = True
     if ident != state.id and ident is not None:
         state.take_id(ident)
@@ -986,10 +979,6 @@ def _add_text(state: ChatState, choice: _Choice, key: str, value: Any) -> None:
     if text is None:
         text = choice.texts[key] = _Text(state)
     text.add(value)
-
-
-def _may_be_deep(state: ChatState, results: Any) -> bool:
-    return type(results) is msgspec.Raw and may_be_deep(bytes(results), state.options.limits.max_depth - 3)
 
 
 def _add_filters(state: ChatState, choice: _Choice, results: Any) -> None:
@@ -1439,12 +1428,8 @@ def _has_deltas(choice: _Choice) -> bool:
     )  # fmt: skip
 
 
-def texts(state: ChatState, chunk: Chunk | TextChunk | ArgumentsChunk) -> list[tuple[str, str, Any]] | None:
+def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     """The texts that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
-    if isinstance(chunk, NarrowChunk):
-        chunk = _widened(chunk)
-    elif not isinstance(chunk, Chunk):
-        return None
     choices = chunk.choices
     if not choices or len(choices) != 1 or state.counted is not None or state.row["chunk"] is not on_chunk:
         return None

@@ -1,0 +1,282 @@
+"""Runs: how a `Reducer` goes through bytes by templates, and event by event where no template fits.
+
+Theory of operation
+-------------------
+Reads are held until there is enough to share the cost of a look at them (`_settle`); whoever asks for anything
+settles first, so nobody sees a difference. Then (`_feed_lanes`), where a template fits the event that begins, the
+run of such events is cut and proven together (`reducer.lanes`), and what the dialect says that one of them adds is
+added for all. Where none fits, some events go the plain way, and the last of them is made a template, if it can be
+one. What does not repeat is hardly touched: attempts come ever more seldom, templates that come to nothing are
+dropped, and one is used only in streams that are long enough to pay for its holes.
+
+The plain way is the engine's and complete without this module: ``lanes=False`` leaves it out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from reducer.dialects._dialect import Dialect
+from reducer.framing import Framer, Frames
+from reducer.lanes import Columns, Template, learn, segments
+
+# Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
+HELD = 128
+SHORT = 512
+_HELD_SIZE = 1 << 15
+# Less than that is not worth learning from; and what is taken plainly between.
+_WORTH = 1 << 13
+_STRETCH = 1 << 10
+_SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
+_WARM = 2  # the same of rows behind one that does not fit
+_LONG = 64  # events between misfits that are worth it
+_MISSES = 4
+_FEW = 3  # events that are not worth proving together
+_PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
+
+
+class Runs:
+    """The part of a `Reducer` that knows templates. What is declared here and not set is the engine's."""
+
+    _framer: Framer
+    _stream: Any
+    _number: int
+    _event: Any
+    _check_at: int
+    _feed_plain: Callable[[bytes], None]
+    _take: Callable[[Frames], None]
+    _take_noted: Callable[[Frames], None]
+    _run: Callable[[Frames], None]
+    _typed: Callable[[Dialect, bytes], Any]
+
+    def _begin_runs(self, lanes: bool) -> None:
+        self._lanes = lanes
+        self._holds = lanes  # reads wait, to be looked at together
+        self._held: list[bytes] = []
+        self._held_size = 0  # of those that are not short
+        self._templates: list[Template] = []  # the newest first
+        self._lane: Template | None = None  # the one that fitted last
+        self._learn_in = _SETTLED  # events until the next attempt to learn a template
+        self._learn_every = 1
+        self._attempts = 0  # since the last run
+
+    # -- reads -----------------------------------------------------------------------------------
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_size += len(data)
+        if self._held_size >= _HELD_SIZE:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take what is held, before anything else happens."""
+        if self._held:
+            data = b"".join(self._held)
+            self._held = []
+            self._held_size = 0
+            self._feed_lanes(data)
+
+    def _feed_lanes(self, data: bytes) -> None:
+        """Go through the bytes by runs of proven events, and what is between them event by event."""
+        framer = self._framer
+        if self._templates:
+            data = framer.untail() + data
+        at = 0
+        end = len(data)
+        stretch = _STRETCH  # bytes to take the plain way before the next attempt
+        while end - at >= _WORTH or (at < end and (self._templates or self._number >= HELD)):
+            lane = self._lane_at(data, at)
+            if lane is not None and max(end - at, framer.offset) < lane.worth:
+                break
+            size = self._take_rows(lane, lane.run(data, at)) if lane is not None else 0
+            if size:
+                at += size
+                stretch = _STRETCH
+                continue
+            if self._learn_in <= 1 and framer.ready:
+                stop = self._event_end(data, at)
+                self._feed_one(data[at:stop])
+            else:
+                # To the end of the event that is open, or of a stretch that grows while nothing repeats.
+                ready = framer.ready
+                stop = self._event_end(data, min(end, at + stretch) if ready else at)
+                stretch *= 2 if ready else 1
+                before = self._number
+                self._feed_plain(data[at:stop])
+                self._learn_in -= self._number - before
+            at = stop
+        if at < end:
+            self._feed_plain(data[at:] if at else data)
+
+    def _event_end(self, data: bytes, at: int) -> int:
+        """The end of the event that is open here: behind its blank line, or the end of the bytes."""
+        while (at := data.find(b"\n", at) + 1) > 0:
+            if data.startswith((b"\n", b"\r\n"), at):
+                return at + (1 if data[at] == 0x0A else 2)
+        return len(data)
+
+    def _feed_one(self, data: bytes) -> None:
+        """Feed what should be one event, and learn from it."""
+        stream = self._stream
+        problems = len(stream.problems) + stream.dropped
+        before = self._number
+        handled = self._event
+        frames = self._framer.feed(data)
+        if self._framer.notes:
+            self._take_noted(frames)
+            return
+        if not frames:
+            return
+        self._take(frames)
+        self._learn_in -= 1
+        if len(frames) != 1 or self._number != before + 1 or self._event is handled or self._stream is not stream:
+            return
+        if len(stream.problems) + stream.dropped == problems and self._learn_in <= 0 and self._framer.idle:
+            self._learn(data, frames.payloads[0])
+
+    def _learn(self, data: bytes, payload: bytes) -> None:
+        """Make the event that was just handled a template, if it can be one; back off if not."""
+        stream = self._stream
+        dialect: Dialect = stream.dialect
+        self._learn_in = self._learn_every
+        self._attempts += 1
+        if self._attempts > 8:
+            self._learn_every = min(2 * self._learn_every, 1024)
+        event = self._typed(dialect, payload)
+        texts = dialect.texts(stream.state, event) if event is not None else None
+        if texts is None:
+            return
+        at = data.find(payload)
+        prefix, suffix = data[:at], data[at + len(payload) :]
+        if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
+            return
+        if not any(known.begins(data) for known in self._templates):
+            lane = learn(
+                prefix,
+                payload,
+                suffix,
+                texts,
+                dialect.idle,
+                dialect.routes,
+                self._templates,
+                lambda other: dialect.texts(stream.state, dialect.decode(other)),
+            )
+            if lane is not None:
+                # One of the same head has shown that it fits less.
+                others = [known for known in self._templates if not known.head.startswith(lane.head)]
+                self._templates = [lane, *others[:7]]
+
+    def _lane_at(self, data: bytes, at: int) -> Template | None:
+        """The template that fits the event which begins here."""
+        if not self._framer.idle:
+            return None
+        lane = self._lane
+        if lane is None or lane.goes_on_at != self._number or not data.startswith(lane.head, at):
+            lane = self._lane = next((lane for lane in self._templates if lane.begins(data, at)), None)
+        return lane
+
+    def _take_rows(self, lane: Template, rows: list[bytes]) -> int:
+        """Take events that should fit: those that are proven together, and others between them one by one.
+
+        Returns the size of their bytes; 0 where nothing was worth it.
+        """
+        if len(rows) <= _FEW:
+            self._miss(lane)
+            return 0
+        columns, misfits = lane.columns(rows)
+        fitting = list(segments(misfits, len(rows)))
+        if len(rows) < _LONG * (len(fitting) - 1):
+            self._drop(lane)
+            self._feed_rows(lane, rows)  # many short runs are dearer than none
+            return lane.size(rows)
+        at = 0
+        for begin, end in fitting:
+            if begin - at > _FEW:
+                break
+            self._feed_rows(lane, rows[at:begin])
+            at = end
+            self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
+        else:
+            if len(rows) - at <= _FEW:
+                self._feed_rows(lane, rows[at:])
+                at = len(rows)
+        return lane.size(rows[:at])
+
+    def _miss(self, lane: Template) -> None:
+        lane.misses += 1
+        if lane.misses > _MISSES:
+            self._drop(lane)
+
+    def _drop(self, lane: Template) -> None:
+        """Go on without a template that comes to nothing, and be slower to make another."""
+        self._templates = [other for other in self._templates if other is not lane]
+        self._lane = None
+        self._learn_in = self._learn_every = min(2 * self._learn_every + 4 * _LONG, 4096)
+
+    def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
+        """Take events whose bytes fit."""
+        begin = 0
+        while len(rows) - begin > _FEW:
+            if self._add(lane, rows[begin:], [column[begin:] for column in columns]):
+                return
+            # The first of them may bring the state to where the others find it.
+            step = begin + _WARM
+            self._feed_rows(lane, rows[begin : begin + step])
+            begin += step
+        self._feed_rows(lane, rows[begin:])
+
+    def _add(self, lane: Template, rows: list[bytes], columns: Columns) -> bool:
+        """Add the texts of events, if they do nothing else; handle the last, whose other values are the last."""
+        size = lane.size(rows)
+        end = self._framer.offset + size
+        sinks = self._sinks(lane, rows, columns) if end <= self._check_at else None
+        if sinks is None:
+            self._miss(lane)
+            return False
+        texts = lane.texts(columns)
+        if texts is None:
+            at = 0
+            for begin, stop in segments(lane.unsound(columns), len(rows)):
+                self._feed_rows(lane, rows[at:begin])
+                at = stop
+                self._take_proven(lane, rows[begin:stop], [column[begin:stop] for column in columns])
+            self._feed_rows(lane, rows[at:])
+            return True
+        for route, joined in texts.items():
+            for sink, text in zip(sinks[route], joined, strict=True):
+                sink.add_all(text)
+        self._number += len(rows) - 1
+        self._framer.skip(len(rows), size)
+        self._run(lane.frame(rows[-1], end))
+        lane.goes_on_at = self._number
+        lane.misses = 0
+        if len(rows) >= _LONG:
+            self._learn_in = _SETTLED
+            self._learn_every = 1
+            self._attempts = 0
+        return True
+
+    def _sinks(self, lane: Template, rows: list[bytes], columns: Columns) -> dict[Any, list[Any]] | None:
+        """Where the texts of events belong, by route, if adding them is all that these do."""
+        if lane.goes_on_at != self._number:
+            lane.sinks = {}  # something else has come
+        dialect: Dialect = self._stream.dialect
+        for route, place in lane.routes_in(columns).items():
+            if route not in lane.sinks:
+                # All events of a route do what one of them does.
+                try:
+                    texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
+                except (ValueError, RecursionError):
+                    return None
+                sinks = {key: sink for key, _, sink in texts or ()}
+                if sinks.keys() != set(lane.keys):
+                    return None
+                lane.sinks[route] = [sinks[key] for key in lane.keys]
+        return lane.sinks
+
+    def _feed_rows(self, lane: Template, rows: list[bytes]) -> None:
+        """Take the events of rows one by one."""
+        if rows:
+            self._feed_plain(lane.head + (lane.tail + lane.head).join(rows) + lane.tail)
