@@ -28,11 +28,13 @@ SHORT = 512
 _HELD_SIZE = 1 << 15
 # Less than that is not worth learning from; and what is taken plainly between.
 _WORTH = 1 << 13
-_STRETCH = 1 << 10
+_STRETCH = 1 << 11
 _SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
 _WARM = 2  # the same of rows behind one that does not fit
 _LONG = 64  # events between misfits that are worth it
-_MISSES = 4
+_MISSES = 2
+_TRIES = 2  # attempts to learn in a row; each costs as much as thirty events, so that more of them come seldom
+_ALIKE = 16  # bytes that an event shares with the next one if there is anything to learn: `data: {` and a key
 _FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 
@@ -97,7 +99,11 @@ class Runs:
                 continue
             if self._learn_in <= 1 and framer.ready:
                 stop = self._event_end(data, at)
-                self._feed_one(data[at:stop])
+                if data[stop : stop + _ALIKE] == data[at : at + _ALIKE]:
+                    self._feed_one(data[at:stop])
+                else:
+                    self._feed_plain(data[at:stop])
+                    self._back_off()
             else:
                 # To the end of the event that is open, or of a stretch that grows while nothing repeats.
                 ready = framer.ready
@@ -140,10 +146,7 @@ class Runs:
         """Make the event that was just handled a template, if it can be one; back off if not."""
         stream = self._stream
         dialect: Dialect = stream.dialect
-        self._learn_in = self._learn_every
-        self._attempts += 1
-        if self._attempts > 8:
-            self._learn_every = min(2 * self._learn_every, 1024)
+        self._back_off()
         event = self._typed(dialect, payload)
         texts = dialect.texts(stream.state, event) if event is not None else None
         if texts is None:
@@ -167,6 +170,12 @@ class Runs:
                 # One of the same head has shown that it fits less.
                 others = [known for known in self._templates if not known.head.startswith(lane.head)]
                 self._templates = [lane, *others[:7]]
+
+    def _back_off(self) -> None:
+        self._learn_in = self._learn_every
+        self._attempts += 1
+        if self._attempts > _TRIES:
+            self._learn_every = min(8 * self._learn_every, 4096)
 
     def _lane_at(self, data: bytes, at: int) -> Template | None:
         """The template that fits the event which begins here."""

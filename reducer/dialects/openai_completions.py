@@ -27,6 +27,7 @@ from reducer.decoding import Report
 from reducer.dialects._completion import (
     Envelope,
     Usage,
+    built_logprobs,
     check_growth,
     is_undecided,
     place,
@@ -258,7 +259,7 @@ def _add_to(state: CompletionState, choice: _Choice, wire: WireChoice) -> None:
             state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
         choice.finish = wire.finish_reason
     if wire.logprobs is not choice.logprobs and wire.logprobs is not UNSET:
-        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
+        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs, typed=wire.extra is None)
     if wire.content_filter_results is not None:
         merge(choice.extra, {"content_filter_results": wire.content_filter_results})
     if wire.stop_reason is not None:
@@ -319,7 +320,7 @@ def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[st
         if verdict is not None:
             report(*verdict)
     if choice.logprobs is not UNSET:
-        body["logprobs"] = choice.logprobs
+        body["logprobs"] = built_logprobs(choice.logprobs)
     if choice.token_ids is not None:
         body["token_ids"] = choice.token_ids
     for key, value in choice.extra.items():
