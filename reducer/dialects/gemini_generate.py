@@ -1010,6 +1010,41 @@ def _report_repairs(state: GeminiState, report: Report) -> None:
                 report(*verdict)
 
 
+def texts(state: GeminiState, event: Chunk | TextChunk[Any]) -> list[tuple[str, str, Any]] | None:
+    """The text that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
+    chunk = msgspec.json.decode(msgspec.json.encode(event), type=Chunk) if isinstance(event, TextChunk) else event
+    candidates = chunk.candidates
+    if state.row is not HANDLERS["OPEN"] or not candidates or len(candidates) != 1 or chunk.extra:
+        return None
+    if (chunk.response_id or state.id) != state.id or (chunk.model_version or state.model) != state.model:
+        return None
+    wire = candidates[0]
+    content = wire.content
+    last = state.texts.get(wire.index)
+    if last is None or content is None or content.extra or not content.parts or len(content.parts) != 1:
+        return None
+    part = content.parts[0]
+    text = part.get("text")
+    if type(text) is not str or not text or not _is_text(part) or part.get("thoughtSignature"):
+        return None
+    if last.thinks != bool(part.get("thought")) or not _is_settled(state.candidates[_index(wire)], wire):
+        return None
+    return [("text", text, last.text)]
+
+
+def _is_settled(candidate: _Candidate, wire: WireCandidate) -> bool:
+    """Whether a candidate has everything that a chunk says beside its content."""
+    if wire.extra or wire.citation_metadata is not None or wire.logprobs_result is not None:
+        return False
+    said = {
+        "finishReason": wire.finish_reason or candidate.finish,
+        "safetyRatings": wire.safety_ratings,
+        "groundingMetadata": wire.grounding_metadata,
+    }
+    has = {"finishReason": candidate.finish, **candidate.last}
+    return all(value is None or repr(has.get(key)) == repr(value) for key, value in said.items())
+
+
 def recognise(obj: dict[str, Any]) -> bool:
     obj = unwrapped(obj)
     return "choices" not in obj and any(key in obj for key in _KEYS)
@@ -1041,5 +1076,12 @@ DIALECT = Dialect(
     finished=finished,
     has_content=lambda state: any(candidate.parts for candidate in state.candidates.values()),
     find_error=find_error,
+    texts=texts,
+    idle=tuple(
+        f"{wrapper}usageMetadata.{key}TokenCount"
+        for wrapper in ("", "response.")
+        for key in ("candidates", "thoughts", "total")
+    ),
+    routes=("candidates.0.index",),
     handlers=HANDLERS,
 )
