@@ -32,7 +32,7 @@ from msgspec import UNSET, field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._dialect import AGAIN, Dialect, LimitReached, Options, State
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._repairs import Watch
@@ -518,7 +518,7 @@ def on_text(state: GeminiState, chunk: TextChunk[Any]) -> object:
                 text.gather()
             return None
     state.narrow = None
-    return SPLIT  # nothing has been taken: it is handled again from a dict
+    return AGAIN
 
 
 def on_chunk(state: GeminiState, chunk: Chunk) -> None:
@@ -1010,9 +1010,8 @@ def _report_repairs(state: GeminiState, report: Report) -> None:
                 report(*verdict)
 
 
-def texts(state: GeminiState, event: Chunk | TextChunk[Any]) -> list[tuple[str, str, Any]] | None:
+def texts(state: GeminiState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     """The text that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
-    chunk = msgspec.json.decode(msgspec.json.encode(event), type=Chunk) if isinstance(event, TextChunk) else event
     candidates = chunk.candidates
     if state.row is not HANDLERS["OPEN"] or not candidates or len(candidates) != 1 or chunk.extra:
         return None
