@@ -190,6 +190,10 @@ GEMINI: dict[str, list[dict[str, Any]]] = {
         *(piece(usage=usage(n)) for n in range(4)),
         piece(usage={**usage(9), "promptTokensDetails": None}),
     ],
+    "details that change": [
+        *(piece(usage={**usage(n), "promptTokensDetails": [{"tokenCount": n // 2}]}) for n in range(9)),
+        *(piece(usage={**usage(n), "promptTokensDetails": {"tokenCount": n}}) for n in range(2)),
+    ],
     "usage in some": [piece(str(n), usage(n) if n % 2 else None) for n in range(9)],
     "usage alone": [*(piece(usage=usage(n)) for n in range(4)), {"usageMetadata": {TOTAL: 9}}, piece(usage=usage(7))],
     "usage of Vertex": [{**piece(usage={"trafficType": "ON_DEMAND"}), "createTime": f"t{n}"} for n in range(6)],
@@ -228,6 +232,22 @@ def test_gemini(name: str) -> None:
     other, noted, gone = run("gemini.generate", payloads, narrowly=True)
     assert (json.dumps(other), noted) == (json.dumps(body), problems)
     assert gone > 0
+
+
+@pytest.mark.parametrize("depth", range(246, 256))
+def test_details_that_are_too_deep_cost_their_event(depth: int) -> None:
+    """As deep as the limit, and deeper, they are to the narrow decoder what they are to the other."""
+    deep = {**usage(4), "promptTokensDetails": msgspec.Raw(b"[" * depth + b"]" * depth)}
+    chunks = [*[piece(usage=usage(3))] * 4, piece("b", usage=deep), piece("c", usage=usage(5))]
+    # What the narrow decoder does not know: a key of the candidate.
+    wide = [with_candidate(chunk, tokenCount=1) for chunk in chunks]
+    bodies = []
+    for stream in (chunks, wide):
+        result = reducer.reduce(b"".join(b"data: %b\n\n" % msgspec.json.encode(chunk) for chunk in stream))
+        body: Any = result.to_dict()
+        bodies.append((body["candidates"][0]["content"], body["usageMetadata"], [p.code for p in result.problems]))
+
+    assert bodies[0] == bodies[1]
 
 
 def test_not_more_usages_than_some_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,12 +266,19 @@ class UsageMetadata(Body, frozen=True, rename="camel"):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+class TextUsage(msgspec.Struct):
+    """The usage of a chunk of text; subclasses have the fields, see `text_decoder`."""
+
+    promptTokensDetails: ClassVar[Any] = UNSET
+
+
 # The types of a usage's values; `serviceTier` is no field, as few endpoints have it.
 _USAGE: dict[str, Any] = {
     key: int if key.endswith("Count") else list[Any] if key.endswith("Details") else str
     for key in (*UsageMetadata.__struct_encode_fields__, "serviceTier")
     if key != "extra"
 }
+_USAGE["promptTokensDetails"] = msgspec.Raw  # nearly always the same bytes as in the chunk before
 _MAX_DECODERS = 64
 _text_decoders: dict[tuple[str, ...], Callable[[bytes], Any]] = {}
 
@@ -284,8 +291,10 @@ def text_decoder(keys: tuple[str, ...]) -> Callable[[bytes], Any] | None:
     decoder = _text_decoders.get(keys)
     if decoder is None and len(_text_decoders) < _MAX_DECODERS and all(key in _USAGE for key in keys):
         fields = [(key, _USAGE[key]) for key in keys]
-        usage = msgspec.defstruct("TextUsage", fields, forbid_unknown_fields=True, gc=False) if keys else None
-        decoder = _text_decoders[keys] = msgspec.json.Decoder(TextChunk[usage]).decode  # type: ignore[valid-type]
+        usage: Any = None
+        if keys:
+            usage = msgspec.defstruct("Usage", fields, bases=(TextUsage,), forbid_unknown_fields=True, gc=False)
+        decoder = _text_decoders[keys] = msgspec.json.Decoder(TextChunk[usage]).decode
     return decoder
 
 
@@ -462,8 +471,8 @@ class _Candidate(Saved):
 class GeminiState(State):
     """A generated answer in the making."""
 
-    __slots__ = ("candidates", "feedback", "id", "last", "model", "newest", "reported", "texts", "usage")
-    caches = (*State.caches, "newest")
+    __slots__ = ("candidates", "details", "feedback", "id", "last", "model", "newest", "reported", "texts", "usage")
+    caches = (*State.caches, "details", "newest")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
@@ -471,7 +480,8 @@ class GeminiState(State):
         self.model: str | None = None
         self.reported: set[str] = set()  # codes that are reported once
         self.usage: dict[str, Any] | None = None
-        self.newest: Any = None  # a usage that lies over it, and has no key that it has not
+        self.newest: TextUsage | None = None  # what lies over it, and has no key that it has not
+        self.details: Any = None  # `promptTokensDetails` of that, known to be sound
         self.feedback: dict[str, Any] | None = None
         self.last: dict[str, Any] = {}
         self.candidates: dict[int, _Candidate] = {}
@@ -480,7 +490,9 @@ class GeminiState(State):
 
     def settle(self) -> None:
         if self.newest is not None:
-            self.usage = {**(self.usage or {}), **msgspec.to_builtins(self.newest)}
+            newest = msgspec.structs.asdict(self.newest).items()
+            said = {key: msgspec.json.decode(value) if type(value) is msgspec.Raw else value for key, value in newest}
+            self.usage = {**(self.usage or {}), **said}
             self.newest = None
 
 
@@ -502,13 +514,16 @@ def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
 
 def on_text(state: GeminiState, chunk: TextChunk[Any]) -> object:
     """A piece of text that goes on where its candidate's last part ended, and nothing else."""
+    usage = chunk.usage_metadata
+    if usage is not None and usage.promptTokensDetails != state.details and not _are_sound(state, usage):
+        return _refuse(state)
     if chunk.response_id == state.id and chunk.model_version == state.model:
         wire = chunk.candidates[0]
         part = wire.content.parts[0]
         last = state.texts.get(wire.index)
         if last is not None and last.thinks is part.thought:
-            if chunk.usage_metadata is not None:
-                state.newest = chunk.usage_metadata
+            if usage is not None:
+                state.newest = usage
             if chunk.create_time is not None:
                 state.last["createTime"] = chunk.create_time
             text = last.text
@@ -517,8 +532,24 @@ def on_text(state: GeminiState, chunk: TextChunk[Any]) -> object:
             if len(pieces) >= GATHERED:
                 text.gather()
             return None
+    return _refuse(state)
+
+
+def _refuse(state: GeminiState) -> object:
+    """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
     state.narrow = None
     return AGAIN
+
+
+def _are_sound(state: GeminiState, usage: TextUsage) -> bool:
+    """Whether the details of a usage are what the wide decoder would take; the same bytes are not looked at again."""
+    if usage.promptTokensDetails is not UNSET:
+        try:
+            msgspec.json.decode(usage.promptTokensDetails, type=list[Any])
+        except (ValueError, RecursionError):
+            return False
+    state.details = usage.promptTokensDetails
+    return True
 
 
 def on_chunk(state: GeminiState, chunk: Chunk) -> None:
