@@ -271,12 +271,15 @@ class Runs:
         """Where the texts of events belong, by route, if adding them is all that these do."""
         if lane.goes_on_at != self._number:
             lane.sinks = {}  # something else has come
-        dialect: Dialect = self._stream.dialect
+        stream = self._stream
+        dialect: Dialect = stream.dialect
+        if stream.state is None:
+            return None  # a response that has not begun
         for route, place in lane.routes_in(columns).items():
             if route not in lane.sinks:
                 # All events of a route do what one of them does.
                 try:
-                    texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
+                    texts = dialect.texts(stream.state, dialect.decode(lane.payload(rows[place])))
                 except (ValueError, RecursionError):
                     return None
                 sinks = {key: sink for key, _, sink in texts or ()}

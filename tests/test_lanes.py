@@ -722,6 +722,13 @@ def test_another_response_after_interleaved_texts(names: tuple[str, str]) -> Non
         same_in_every_read([*events, OTHER_EVENTS["done"], ANOTHER["chat"], *then, *then])
 
 
+@pytest.mark.parametrize("dialect", ["auto", "openai.chat"])
+def test_a_response_that_has_not_begun(dialect: str) -> None:
+    """Templates mean nothing to a response whose first event has told nothing."""
+    other = b'data: {"stream_id":"s2","odd":1}\n\n'
+    same([*run_of("chat-text", 60), other, SNAPSHOT, *run_of("chat-text", 60)[1:]], dialect=dialect)
+
+
 @pytest.mark.parametrize("name", ["chat-other-choice-other-model", "chat-other-choice"])
 def test_interleaved_texts(name: str) -> None:
     """Events of two templates in turn: of what they say beside their texts, the model say, the last wins."""
