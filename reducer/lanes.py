@@ -36,11 +36,13 @@ _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
 _WORTH = 1 << 14  # bytes of a stream, for a template of one hole
 _DATA = b"data: "
+_DIGITS = b"0123456789"
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
 _PROBE = "a lane's probe"
 
 TEXT, PADDING, NUMBER, BLANKS, ROUTE = range(5)
+_COSTS = {TEXT: 3, PADDING: 3, NUMBER: 2, BLANKS: 3, ROUTE: 6}  # how often a hole doubles what a stream must have
 
 # For each text that an event adds its key, its value and its sink, which has `add_all`.
 Texts = list[tuple[str, str, Any]]
@@ -169,6 +171,14 @@ class Template:
             stripped = list(map(bytes.rstrip, middle, repeat(b" ")))
             middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
             behind.append([])
+            if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
+                misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))
+        while later and self._kinds[len(self._kinds) - 1 - len(behind)] in (NUMBER, ROUTE):
+            # Nor is a search needed for what stands before digits at the end.
+            constant = later.pop()
+            stripped = list(map(bytes.rstrip, middle, repeat(_DIGITS)))
+            behind.append(list(map(bytes.removeprefix, middle, stripped)))
+            middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
             if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
                 misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))
         for constant in reversed(later):
@@ -333,7 +343,7 @@ class Holes(NamedTuple):
     @property
     def worth(self) -> int:
         """The bytes of a stream that make a template worth it: what its holes cost is paid back slowly."""
-        return _WORTH << 3 * sum(2 if hole.kind == ROUTE else 1 for hole in self.holes[1:])
+        return _WORTH << sum(_COSTS[hole.kind] for hole in self.holes) - _COSTS[TEXT]
 
 
 def holes_in(

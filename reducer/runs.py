@@ -99,7 +99,7 @@ class Runs:
             if self._learn_in <= 1 and framer.ready:
                 stop = self._event_end(data, at)
                 if data[stop : stop + _ALIKE] == data[at : at + _ALIKE]:
-                    self._feed_one(data[at:stop], max(end - at, framer.offset))
+                    self._feed_one(data[at:stop], framer.offset + end - at)
                 else:
                     self._feed_plain(data[at:stop])
                     self._back_off()
