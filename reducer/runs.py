@@ -246,7 +246,10 @@ class Runs:
         texts = lane.texts(columns)
         if texts is None:
             at = 0
-            for begin, stop in segments(lane.unsound(columns), len(rows)):
+            unsound = lane.unsound(columns)
+            if 2 * len(unsound) > len(rows):
+                self._drop(lane)  # other events lie between
+            for begin, stop in segments(unsound, len(rows)):
                 self._feed_rows(lane, rows[at:begin])
                 at = stop
                 self._take_proven(lane, rows[begin:stop], [column[begin:stop] for column in columns])
