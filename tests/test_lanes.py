@@ -235,6 +235,38 @@ RUNS: dict[str, tuple[tuple[bytes, ...], bytes]] = {
         (_MESSAGE, b'event: content_block_start\ndata: {"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t1","name":"f","input":{}}}\n\n'),
         b'event: content_block_delta\ndata: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"TEXT"}}\n\n',
     ),
+    "completions-text": (
+        (),
+        b'data: {"id":"c1","object":"text_completion","created":1700000000,"model":"m","choices":[{"index":0,"text":"TEXT","logprobs":null,"finish_reason":null,"stop_reason":null}],"usage":null}\n\n',
+    ),
+    "completions-other-choice": (
+        (),
+        b'data: {"id":"c1","object":"text_completion","created":1700000000,"model":"m","choices":[{"index":1,"text":"TEXT","logprobs":null,"finish_reason":null,"stop_reason":null}],"usage":null}\n\n',
+    ),
+    "completions-usage": (
+        (),
+        b'data: {"id": "c1", "choices": [{"text": "TEXT", "index": 0, "content_filter_results": {"hate": {"filtered": false}}}], "usage": {"prompt_tokens": 3, "completion_tokens": NUMBER, "total_tokens": NUMBER}, "obfuscation": "PAD"}\r\n\r\n',
+    ),
+    "gemini-text": (
+        (),
+        b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":24,"candidatesTokenCount":NUMBER,"totalTokenCount":NUMBER,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":24}]},"modelVersion":"m","responseId":"c1"}\n\n',
+    ),
+    "gemini-other-candidate": (
+        (),
+        b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"},"index":1}],"usageMetadata":{"promptTokenCount":24,"candidatesTokenCount":NUMBER,"totalTokenCount":NUMBER,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":24}]},"modelVersion":"m","responseId":"c1"}\n\n',
+    ),
+    "gemini-thought": (
+        (),
+        b'data: {"candidates": [{"content": {"parts": [{"text": "TEXT","thought": true}],"role": "model"},"index": 0}],"usageMetadata": {"promptTokenCount": 24,"totalTokenCount": NUMBER,"thoughtsTokenCount": NUMBER},"modelVersion": "m","responseId": "c1"}\r\n\r\n',
+    ),
+    "gemini-rated": (
+        (),
+        b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"},"finishReason":"STOP","safetyRatings":[{"category":"C","probability":"LOW"}]}],"usageMetadata":{"trafficType":"ON_DEMAND"},"createTime":"t","responseId":"c1"}\r\n\r\n',
+    ),
+    "gemini-wrapped": (
+        (),
+        b'data: {"response": {"candidates": [{"content": {"role": "model","parts": [{"text": "TEXT"}]}}],"usageMetadata": {"totalTokenCount": NUMBER}},"traceId": "t"}\n\n',
+    ),
 }  # fmt: skip
 TEXTS = (
     b"The",
@@ -378,6 +410,23 @@ ODD_EVENTS: dict[str, Callable[[bytes], bytes]] = {
     "stream-id": lambda event: event.replace(b"data: {", b'data: {"stream_id":"s2",'),
     "role": lambda event: event.replace(b'"delta":{', b'"delta":{"role":"assistant",'),
     "other-text": lambda event: event.replace(b'"content"', b'"refusal"').replace(b'"reasoning"', b'"thinking"').replace(b"output_text", b"refusal"),
+    "usage-null": lambda event: event.replace(b'"usageMetadata"', b'"usageMetadata":null,"usageMetadata"'),
+    "usage-more": lambda event: event.replace(b'TokenCount":', b'TokenCount":0,"odd":1,"x":', 1).replace(b'TokenCount": ', b'TokenCount": null,"x": '),
+    "usage-less": lambda event: event.replace(b'"candidatesTokenCount":', b'"toolUsePromptTokenCount":').replace(b'"totalTokenCount": ', b'"cachedContentTokenCount": '),
+    "usage-float": lambda event: event.replace(b'"totalTokenCount":', b'"totalTokenCount":1.5,"thoughtsTokenCount":').replace(b'"completion_tokens": ', b'"completion_tokens": 1.'),
+    "usage-lost": lambda event: event.replace(b'"completion_tokens": ', b'"completion_tokens": 0, "x": '),
+    "thought": lambda event: event.replace(b'"text"', b'"thought":true,"text"').replace(b',"thought": true', b""),
+    "signed": lambda event: event.replace(b'"text"', b'"thoughtSignature":"s","text"'),
+    "two-parts": lambda event: event.replace(b'{"text"', b'{"text":"one"},{"text"'),
+    "no-parts": lambda event: event.replace(b'"parts"', b'"parts":[],"parts_"'),
+    "part-of-another-kind": lambda event: event.replace(b'{"text"', b'{"functionCall":{"name":"f"},"text_"'),
+    "unknown-field-in-content": lambda event: event.replace(b'"role"', b'"odd":1,"role"'),
+    "cited": lambda event: event.replace(b'"content":', b'"citationMetadata":{"citations":[{"uri":"u"}]},"content":'),
+    "grounded": lambda event: event.replace(b'"content":', b'"groundingMetadata":{"a":1},"content":').replace(b'"LOW"', b'"HIGH"'),
+    "finish-in-capitals": lambda event: event.replace(b'"content":', b'"finishReason":"MAX_TOKENS","content":'),
+    "blocked": lambda event: event.replace(b'"candidates":', b'"promptFeedback":{"blockReason":"OTHER"},"candidates":'),
+    "token-ids": lambda event: event.replace(b'"text":', b'"token_ids":[1,2],"text":').replace(b'"text": ', b'"stop_reason": 7, "text": '),
+    "logprobs": lambda event: event.replace(b'"logprobs":null', b'"logprobs":{"tokens":["a"],"token_logprobs":[-1]}'),
     "call": lambda event: event.replace(b'"delta":{', b'"delta":{"tool_calls":[{"index":0,"id":"t7","function":{"name":"g","arguments":"{"}}],'),
 }  # fmt: skip
 # Events that have nothing to do with the run.
@@ -404,6 +453,10 @@ OTHER_EVENTS: dict[str, bytes] = {
     "signed-detail": b'data: {"id":"c1","choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"signature":"s"}]}}]}\n\n',
     "another-message": b'data: {"type":"message_start","message":{"id":"m9","type":"message","role":"assistant","content":[]}}\n\n',
     "message-stop": b'data: {"type":"message_stop"}\n\n',
+    "another-completion": b'data: {"id":"c9","object":"text_completion","choices":[{"index":0,"text":"new"}]}\n\n',
+    "another-answer": b'data: {"candidates":[{"content":{"parts":[{"text":"new"}],"role":"model"},"index":0}],"responseId":"c9"}\n\n',
+    "late-usage": b'data: {"usageMetadata":{"candidatesTokenCount":1,"cachedContentTokenCount":9}}\n\n',
+    "a-call": b'data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":1}}}],"role":"model"},"index":0}]}\n\n',
     "anthropic": b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}\n\n',
 }  # fmt: skip
 IRREGULAR = [*ODD_TEXTS, *ODD_EVENTS, *OTHER_EVENTS, "mark-for-constant"]
@@ -477,6 +530,8 @@ ANOTHER = {
     "chat": b'data: {"id":"c8","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n',
     "responses": b'data: {"type":"response.created","response":{"id":"r8","object":"response","output":[]}}\n\n',
     "anthropic": b'data: {"type":"message_start","message":{"id":"m8","type":"message","role":"assistant","content":[]}}\n\n',
+    "completions": b'data: {"id":"c8","object":"text_completion","choices":[{"index":0,"text":""}]}\n\n',
+    "gemini": b'data: {"candidates":[{"content":{"parts":[{"text":"a"}],"role":"model"},"index":0}],"responseId":"c8"}\n\n',
 }
 OPTIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -490,7 +545,7 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 @st.composite
 def scripts(draw: Any) -> list[Any]:
     """Runs of up to three kinds in turn, broken and watched in every way; and then the reads cut anew."""
-    family = draw(st.sampled_from(["chat", "responses", "anthropic"]))
+    family = draw(st.sampled_from(sorted(ANOTHER)))
     names = draw(
         st.lists(st.sampled_from([n for n in RUNS if n.startswith(family)]), min_size=1, max_size=3, unique=True)
     )

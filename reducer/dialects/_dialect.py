@@ -47,7 +47,7 @@ class State(Saved):
     """
 
     unsaved = ("options", "report", "row")
-    caches = ("narrow",)
+    caches: tuple[str, ...] = ("narrow",)
     __slots__ = ("begun", "done", "error", "narrow", "options", "report", "row", "whole")
 
     def __init__(self, options: Options, report: Report, row: Row) -> None:

@@ -30,6 +30,7 @@ from reducer.decoding import Report, decode
 from reducer.dialects._completion import (
     Envelope,
     Usage,
+    built_logprobs,
     check_growth,
     is_undecided,
     place,
@@ -910,7 +911,7 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
         choice.finish = wire.finish_reason
     if wire.logprobs is not choice.logprobs:
         if wire.logprobs is not UNSET:
-            choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
+            choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs, typed=wire.extra is None)
     if wire.content_filter_results is not UNSET and wire.content_filter_results != choice.filters:
         _add_filters(state, choice, wire.content_filter_results)
     if wire.native_finish_reason is not None:
@@ -1263,6 +1264,8 @@ def _is_json(text: str) -> bool:
 
 def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     call = _Call(state, index)
+    if choice.calls and choice.calls[-1].plain is not None:
+        choice.calls[-1].plain.gather()  # most often it is over
     choice.calls.append(call)
     if index is not None:
         choice.at_index[index] = call
@@ -1354,7 +1357,7 @@ def _build_choice(index: int, choice: _Choice, report: Report | None, text_keys:
     if finish is None and report is not None and not (choice.audio or {}).get("expires_at"):
         report("no_finish_reason", {"index": index}, None)
     if choice.logprobs is not UNSET:
-        body["logprobs"] = choice.logprobs
+        body["logprobs"] = built_logprobs(choice.logprobs)
     if choice.token_ids is not None:
         body["token_ids"] = choice.token_ids
     for key, value in choice.extra.items():
