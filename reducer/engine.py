@@ -764,9 +764,7 @@ class Reducer(Runs, Generic[BodyT]):
 
     def _here(self) -> tuple[int, int | None]:
         """The number and the offset of the current event."""
-        frames = self._frames
-        if frames is None:
-            return self._number, None
+        frames: Frames = self._frames  # type: ignore[assignment]  # nothing is reported but while frames are run
         return self._number + 1 + self._place, frames.offset(self._place)
 
     def _note(self, code: str, event: int | None, offset: int | None, seen: Any, chosen: Any) -> None:

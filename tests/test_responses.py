@@ -173,3 +173,29 @@ def test_no_more_items_than_the_limit(event):
     assert result.to_dict()["output"] == BODY["output"]
     assert result.status == "truncated"
     assert [problem.code for problem in result.problems] == ["limit_items"]
+
+
+def test_events_without_what_they_should_bring():
+    """A part, a text or an item that is missing takes nothing back."""
+    bare = [
+        b'data: {"type":"response.content_part.added","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
+        b'data: {"type":"response.output_text.done","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
+        b'data: {"type":"response.content_part.done","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
+        b'data: {"type":"response.output_item.done","output_index":0}\n\n',
+    ]
+    result = reducer.reduce(b"".join([*EVENTS[:8], *bare, EVENTS[8]]))
+
+    assert result.to_dict() == BODY
+    assert result.problems == ()
+
+
+def test_keys_beside_the_terminal_response():
+    """They count where the response has not the key, or a null."""
+    end = (
+        EVENTS[8]
+        .replace(b'"sequence_number":8', b'"status":"odd","cost":7')
+        .replace(b'"output":[]', b'"output":[],"usage":null')
+    )
+    result = reducer.reduce(b"".join([*EVENTS[:8], end.replace(b'"cost":7', b'"cost":7,"usage":{"total_tokens":3}')]))
+
+    assert result.to_dict() == {**BODY, "cost": 7, "usage": {"total_tokens": 3}}

@@ -747,8 +747,6 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
                 if chunk.provider is not None:
                     state.provider = chunk.provider
                 plain = call.plain
-                if plain is None and len(choice.calls) > state.options.limits.max_calls:
-                    return _refuse(state)
                 if plain is not None:
                     pieces = plain.pieces
                     pieces.append(entry.function.arguments)

@@ -1049,9 +1049,8 @@ for _kind, _statuses in _STATUS.items():
     for _status in _statuses:
         OPEN[f"response.{_kind}.{_status}"] = partial(on_status, _kind, _status)
 
-if not TYPE_CHECKING:
-    # A string that the decoder knows need not be made, nor hashed, for every event. Any other it refuses.
-    Kind = Literal[tuple(OPEN)]
+# A string that the decoder knows need not be made, nor hashed, for every event. Any other it refuses.
+globals()["Kind"] = Literal[tuple(OPEN)]
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "OPEN": OPEN,
