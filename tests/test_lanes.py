@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reducer
+from reducer import lanes, runs
 from reducer.dialects import DIALECTS
 from reducer.lanes import Columns, Template
 from tests.generator import streams
@@ -27,6 +28,7 @@ from tests.mutations import blind, mutant, seeds
 pytestmark = pytest.mark.slow
 
 SNAPSHOT, SAVE = "snapshot", "save"
+SHIPPED = [("lanes._WORTH", lanes._WORTH), ("runs._WORTH", runs._WORTH), ("runs._LONG", runs._LONG)]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -909,3 +911,96 @@ def test_events_that_do_more_than_add_their_texts(name: str) -> None:
     for step in (SNAPSHOT, SAVE):
         same([*watched, *breaks, step, *behind, SNAPSHOT, *end])
     same([*watched, b"".join(breaks), SNAPSHOT, *behind[1:], SNAPSHOT, *end])
+
+
+# -- templates that cannot be made, or are no use --------------------------------------------------
+
+_NUMBER_LAST = RUNS["responses-number-last"][1]
+ODD_LAYOUTS: dict[str, tuple[tuple[bytes, ...], list[bytes]]] = {
+    "a blank before a colon": ((), [choice('{"content" : "TEXT"}')] * 40),
+    "blanks behind a number": (_RESPONSE, [_NUMBER_LAST.replace(b"}\n", b"  }\n")] * 40),
+    "blanks behind a number, at times": (_RESPONSE, [_NUMBER_LAST, _NUMBER_LAST, _NUMBER_LAST.replace(b"}\n", b"  }\n")] * 20),
+    "filter results that are no UTF-8": (
+        (), [choice('{"content":"TEXT"}', ',"content_filter_results":{"hate":"RAW"}').replace(b"RAW", b"\xff")] * 40,
+    ),
+    "the text stands elsewhere too": (
+        (), [b'data: {"usage":{"content":"%b"},"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n' % said for said in [b"x"] * 40 + [b"y"] * 20],
+    ),
+    "the index stands elsewhere too": (
+        (_FIRST,),
+        [b'data: {"usage":{"index":%d},"choices":[{"index":%d,"delta":{"content":"TEXT"}}]}\n\n' % numbers for numbers in [(0, 0)] * 60 + [(1, 1)] * 60 + [(1, 1), (0, 1)] * 30],
+    ),
+    "padding that is no word": ((), [RUNS["chat-obfuscation"][1].replace(b"PAD", pad) for pad in [b"a b", b"ab", b"+/="] * 20]),
+    "the indices of choices and of calls": (
+        (_FIRST, call('{"index":0,"id":"t0","function":{"name":"f","arguments":""}}', "0"), call('{"index":1,"id":"t1","function":{"name":"f","arguments":""}}', "1")),
+        [call('{"index":INDEX,"function":{"arguments":"TEXT"}}').replace(b"INDEX", index) for index in [b"0"] * 60 + [b"1"] * 60 + [b"0", b"1"] * 30],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_LAYOUTS)
+def test_odd_layouts(name: str) -> None:
+    """What a template takes for a hole is the value that it should be, or there is no template."""
+    opening, run = ODD_LAYOUTS[name]
+    events = [*opening, *(numbered(event, number) for number, event in enumerate(run))]
+
+    same_in_every_read(events)
+    same([step for place, read in enumerate(events) for step in (read, *[SNAPSHOT] * (place % 10 == 9))])
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_odd_texts_among_words(name: str) -> None:
+    """A run of plain words, which are proven together without a closer look, unless something odd is among them."""
+    for text in ODD_TEXTS.values():
+        run = Run(name)
+        same_in_every_read([*run.opening, *(run.next(text if place == 40 else b"word ") for place in range(60))])
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_odd_texts_of_choices_by_turns(text: str) -> None:
+    """The same where the run is of two choices, whose texts are told apart."""
+    words = [b"%d " % place for place in range(220)]
+    words[180] = ODD_TEXTS[text]
+    indices = ["0"] * 60 + ["1"] * 60 + ["0", "1"] * 50
+    events = [
+        choice('{"content":"TEXT"}', index=index).replace(b"TEXT", word)
+        for index, word in zip(indices, words, strict=True)
+    ]
+
+    same_in_every_read([_FIRST, *events])
+
+
+@pytest.mark.parametrize("gap", [1, 3, 4, 9])
+@pytest.mark.parametrize("every", [4, 70])
+def test_rows_between_that_do_not_fit(gap: int, every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events between those of a run are taken once, and in their places, whether the run goes on behind them or not."""
+    run = Run("chat-obfuscation")
+    pads = ([b"aB"] * every + [b"+/="] * gap) * (3 + 200 // every)
+    events = [run.event.replace(b"PAD", pad).replace(b"TEXT", b"%d " % place) for place, pad in enumerate(pads)]
+
+    same_in_every_read(events)
+    monkeypatch.setattr("reducer.runs._LONG", 64)
+    same_in_every_read(events)
+
+
+def test_templates_are_not_made_of_short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost more than they save there, the more the more holes they have."""
+    for module, value in SHIPPED:
+        monkeypatch.setattr(f"reducer.{module}", value)
+    proven = 0
+    texts = Template.texts
+
+    def counted(template: Template, columns: Columns) -> Any:
+        nonlocal proven
+        proven += len(columns[0])
+        return texts(template, columns)
+
+    monkeypatch.setattr(Template, "texts", counted)
+    for name, few, many in (("chat-text", 40, 1000), ("chat-obfuscation", 400, 4000), ("responses-text", 400, 20_000)):
+        for count in (few, many):
+            run = Run(name)
+            events = [*run.opening, *(run.next(b"word") for _ in range(count))]
+            proven = 0
+
+            same([b"".join(events)])
+            assert (proven > 0) == (count == many), (name, count)

@@ -89,9 +89,36 @@ CHAT: dict[str, list[bytes]] = {
     ],
     "reasoning": [chunk({"content": "", "reasoning": str(n), "reasoning_details": [DETAIL]}) for n in range(6)],
     "reasoning, the role in each chunk": [chunk({"role": "assistant", "reasoning": str(n)}) for n in range(6)],
+    "reasoning, with what each chunk has": [
+        chunk({"reasoning": str(n)}, system_fingerprint=f"f{n}", service_tier=f"t{n}", provider=f"p{n}")
+        for n in range(6)
+    ],
+    "reasoning, then an empty content": [
+        chunk({"reasoning": str(n), **({"content": ""} if n > 3 else {})}, choice={"index": 1}) for n in range(6)
+    ],
+    "reasoning of another model": [chunk({"reasoning": str(n)}, model="m" if n < 3 else "n") for n in range(6)],
+    "reasoning of another choice": [chunk({"reasoning": str(n)}, choice={"index": n // 3}) for n in range(6)],
+    "details whose text comes late": [
+        chunk({"reasoning_details": [{**DETAIL, "text": None}]}),
+        *[chunk({"reasoning": "a", "reasoning_details": [DETAIL]})] * 3,
+    ],
     "reasoning_content": [chunk({"content": None, "reasoning_content": str(n)}) for n in range(600)],
     "reasoning, then text": [chunk({"reasoning": "a"})] * 4 + [chunk({"content": "b"})] * 4,
     "arguments": [chunk(call(0, "{", id="a", type="function")), *[chunk(call(0, "1, "))] * 600],
+    "arguments, with what each chunk has": [
+        chunk(call(0, str(n), id="a"), system_fingerprint=f"f{n}", service_tier=f"t{n}", provider=f"p{n}")
+        if n < 2
+        else chunk(call(0, str(n)), system_fingerprint=f"f{n}", service_tier=f"t{n}", provider=f"p{n}")
+        for n in range(8)
+    ],
+    "arguments of another model": [
+        chunk(call(0, "", id="a")),
+        *(chunk(call(0, str(n)), model="m" if n < 3 else "n") for n in range(6)),
+    ],
+    "arguments of another choice": [
+        chunk(call(0, "", id="a")),
+        *(chunk(call(0, str(n)), choice={"index": n // 3}) for n in range(6)),
+    ],
     "calls by turns": [
         *[chunk(call(n, "", id=str(n), type="function")) for n in range(4)],
         *[chunk(call(n % 4, str(n))) for n in range(40)],
@@ -146,6 +173,45 @@ def test_filter_results_that_are_too_deep_cost_their_event() -> None:
     assert [(problem.code, problem.event) for problem in result.problems] == [("limit_depth", 1), ("no_terminal", None)]
     body: Any = result.to_dict()
     assert body["choices"][0]["message"]["content"] == "aa"
+
+
+def test_filter_results_of_another_type() -> None:
+    """A null says nothing; what is no object is left out, and reported where it is new."""
+    filters = [b"null", b"7", b"7", b'{"hate":1}', b"null"]
+    events = [chunk({"content": "a"}, choice={"content_filter_results": msgspec.Raw(one)}) for one in filters]
+    result = reducer.reduce(b"".join(b"data: %b\n\n" % event for event in events))
+    body: Any = result.to_dict()
+
+    assert [(problem.code, problem.event) for problem in result.problems] == [("wrong_type", 1), ("no_terminal", None)]
+    assert body["choices"][0]["content_filter_results"] == {"hate": 1}
+    assert body["choices"][0]["message"]["content"] == "aaaaa"
+
+
+def test_a_message_that_is_null_beside_a_delta() -> None:
+    """C16: it is none."""
+    events = [chunk({"content": "a"}), chunk({}, choice={"message": None, "finish_reason": "stop"})]
+    result = reducer.reduce(b"".join(b"data: %b\n\n" % event for event in events))
+    body: Any = result.to_dict()
+
+    assert body["choices"][0]["message"] == {"role": "assistant", "content": "a"}
+    assert result.problems == ()
+
+
+# -- Anthropic -------------------------------------------------------------------------------------
+
+
+def test_anthropic() -> None:
+    """Pieces of a text, more than are gathered at once, and of a block that is not there."""
+    start = b'{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[]}}'
+    block = b'{"type":"content_block_start","index":%d,"content_block":{"type":"%b","text":""}}'
+    delta = b'{"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":"%d "}}'
+    payloads = [start, block % (0, b"text"), *(delta % (0, n) for n in range(600)), delta % (1, 7), delta % (0, 8)]
+    body, problems, _ = run("anthropic.messages", payloads, narrowly=False)
+    other, noted, gone = run("anthropic.messages", payloads, narrowly=True)
+
+    assert (other, noted) == (body, problems)
+    assert body["content"][0]["text"] == "".join(f"{n} " for n in range(600)) + "8 "
+    assert gone > 590
 
 
 # -- Gemini ----------------------------------------------------------------------------------------
