@@ -702,18 +702,23 @@ def on_text(state: ChatState, chunk: TextChunk) -> object:
     return _refuse(state)
 
 
+def _take_head(state: ChatState, chunk: Chunk | NarrowChunk[Any]) -> None:
+    """Take what is said of the whole completion, the last time."""
+    if chunk.system_fingerprint:
+        state.fingerprint = chunk.system_fingerprint
+    if chunk.service_tier:
+        state.tier = chunk.service_tier
+    if chunk.provider is not None:
+        state.provider = chunk.provider
+
+
 def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
     """A piece of reasoning under one or several names, and nothing else."""
     if chunk.id == state.id and chunk.model == state.model:
         wire = chunk.choices[0]
         choice = state.choices.get(wire.index)
         if choice is not None and wire.logprobs is choice.logprobs:
-            if chunk.system_fingerprint:
-                state.fingerprint = chunk.system_fingerprint
-            if chunk.service_tier:
-                state.tier = chunk.service_tier
-            if chunk.provider is not None:
-                state.provider = chunk.provider
+            _take_head(state, chunk)
             delta = wire.delta
             if delta.content == "" and choice.content.text is None:
                 choice.content.add("")
@@ -740,12 +745,7 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
             if call is None or call.index != entry.index:
                 call = choice.at_index.get(entry.index)
             if call is not None:
-                if chunk.system_fingerprint:
-                    state.fingerprint = chunk.system_fingerprint
-                if chunk.service_tier:
-                    state.tier = chunk.service_tier
-                if chunk.provider is not None:
-                    state.provider = chunk.provider
+                _take_head(state, chunk)
                 plain = call.plain
                 if plain is not None:
                     pieces = plain.pieces
@@ -799,12 +799,7 @@ def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None
         state.created = chunk.created
     if chunk.usage:
         state.take_usage(chunk.usage)
-    if chunk.system_fingerprint:
-        state.fingerprint = chunk.system_fingerprint
-    if chunk.service_tier:
-        state.tier = chunk.service_tier
-    if chunk.provider is not None:
-        state.provider = chunk.provider
+    _take_head(state, chunk)
     if chunk.prompt_filter_results is not None:
         state.prompt_filter = chunk.prompt_filter_results
     if chunk.extra is not None:
