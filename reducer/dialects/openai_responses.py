@@ -527,6 +527,8 @@ ALIASES = {
     "response.reasoning_summary": "response.reasoning_summary_text",
     "response.text": "response.output_text",
 }
+# What an event says about where its text belongs.
+_PLACE = ("item_id", "output_index", "content_index", "summary_index")
 # Part types -> the item they stand in.
 _ITEM_OF_PART = {"reasoning_text": "reasoning", "summary_text": "reasoning"}
 
@@ -1086,6 +1088,21 @@ def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | N
     return [("delta", event.delta, text.fragments)] if event.delta else None
 
 
+def covers(state: ResponsesState, delta: Event, done: Event) -> int | None:
+    """Whether a ``*.done`` event says the text of a delta: an empty one does not (R1), nor one that leaves logprobs out."""
+    kind = delta.type.removesuffix(".delta")
+    family = FAMILIES.get(ALIASES.get(kind, kind))
+    if state.row is not OPEN or family is None or done.type != f"{kind}.done" or delta.extra or done.extra:
+        return None
+    if any(getattr(delta, key) != getattr(done, key) for key in _PLACE):
+        return None
+    value = getattr(done, family.value)
+    if type(delta.delta) is not str or type(value) is not str or not value or (delta.logprobs and not done.logprobs):
+        return None
+    first, last = delta.sequence_number, done.sequence_number
+    return max(last - first, 0) if first is not None and last is not None else 0
+
+
 def _report_repairs(state: ResponsesState, report: Report) -> None:
     for slot in state.slots:
         for text in slot.every_text():
@@ -1153,5 +1170,6 @@ DIALECT = Dialect(
     find_error=find_error,
     texts=texts,
     idle=("sequence_number", "obfuscation"),
+    covers=covers,
     handlers=HANDLERS,
 )
