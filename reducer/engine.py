@@ -301,7 +301,8 @@ class Reducer(Trusting, Generic[BodyT]):
             elif frames:
                 self._take(frames)
             held = [*(self._undecided or ()), *(self._repeats.flush() if self._repeats is not None else ())]
-            self._run(framed(held))
+            if held:
+                self._run(framed(held))
             end = self._number + 1
             if self._repeats is not None and self._repeats.dropped:
                 self._note("repaired", end, None, {"events": self._repeats.dropped}, "duplicate_chunks")

@@ -37,6 +37,9 @@ _ENVELOPE = b'"response":'
 _PLACE = b'"item_id":'
 _PIECE = b'"delta":"'
 _KEY = 48
+# A longer run is not searched for its deltas, which costs more than all else, but looked at in so many places.
+_SAMPLED = 1 << 16
+_SAMPLES = 4
 _LARGE = 1 << 15  # bytes to be handled that are worth a look for runs of another kind
 
 # The dialect and the state, if the next byte begins an event that both know.
@@ -76,13 +79,6 @@ class Trust:
 
     def parts(self, data: bytes) -> Iterator[Part]:
         """Divide what has come."""
-        stop = data.find(b"\r")
-        yield from self._parts(data if stop < 0 else data[:stop])
-        if stop >= 0:
-            self.off = True
-            yield Part(self.release() + data[stop:])
-
-    def _parts(self, data: bytes) -> Iterator[Part]:
         in_run = bool(self._done)
         if in_run:
             self._held += data
@@ -92,8 +88,9 @@ class Trust:
         elif self._held:
             data = self.release() + data
         if not self._begun:
-            self._begun = len(data) >= len(_EVENT)
-            self.off = not _EVENT.startswith(data[: len(_EVENT)])
+            line = data[:_LONGEST].partition(b"\n")[0]
+            self._begun = len(line) < len(data)
+            self.off = not _EVENT.startswith(line[: len(_EVENT)]) or b"\r" in line
         at = 0
         while at < len(data) and not self.off:
             if not in_run:
@@ -175,22 +172,22 @@ class Trust:
 
     def _one_by_one(self, data: bytes, at: int, end: int, key: bytes, known: Known) -> Iterator[Part]:
         """Leave the deltas of one text out, and nothing else."""
-        line = data[at : data.find(_DATA, at)]
+        line = data[at : data.find(_DATA, at) + len(_DATA)]
         begin = at
         while at < end:
-            stop = data.find(_BLANK, at) + len(_BLANK)
-            event = data[at:stop]
-            if event.startswith(line + _DATA) and key in event and event.count(b"\n") == 3:
-                if begin < at:
-                    yield Part(data[begin:at])
-                    begin = at
-                # What came between may have ended inside something, or belong to another response.
-                if self._known() == known:
-                    yield Part(b"", 1, stop - at, len(line))
-                    begin = stop
-            at = stop
-        if begin < end:
-            yield Part(data[begin:end])
+            skipped = 0
+            while _is_delta(data, at, line, key):
+                at = data.find(_BLANK, at) + len(_BLANK)
+                skipped += 1
+            # What came before may belong to another response, or go on in these events.
+            if skipped and self._known() == known:
+                yield Part(b"", skipped, at - begin, len(line) - len(_DATA))
+                begin = at
+            while at < end and not _is_delta(data, at, line, key):
+                at = data.find(_BLANK, at) + len(_BLANK)
+            if begin < at:
+                yield Part(data[begin:at])
+                begin = at
 
 
 def _next_delta(data: bytes, at: int) -> int:
@@ -214,7 +211,7 @@ def _payload(data: bytes, begin: int) -> bytes | None:
     stop = data.find(b"\n", begin)
     if stop < 0 or stop + 1 == len(data):
         return None
-    return data[begin:stop] if data.startswith(_BLANK, stop) else b""
+    return data[begin:stop] if data.startswith(_BLANK, stop) and data.find(b"\r", begin, stop) < 0 else b""
 
 
 def _key(payload: bytes) -> bytes:
@@ -224,9 +221,9 @@ def _key(payload: bytes) -> bytes:
     return payload[max(begin, end - _KEY) : end] if 0 <= begin < end else b""
 
 
-def _counted(data: bytes, at: int, end: int, known: Known, first: bytes | None, last: bytes) -> int | None:
-    """How many deltas a run is; 0 if they must be told from what is between, ``None`` if the last event says too little."""
-    key = _key(first) if first else b""
+def _counted(data: bytes, at: int, end: int, known: Known, first: bytes, last: bytes) -> int | None:
+    """How many deltas a run is; 0 if one by one will tell, ``None`` if its last event does not say the text of its first."""
+    key = _key(first)
     if not key:
         return None
     dialect, state = known
@@ -235,7 +232,20 @@ def _counted(data: bytes, at: int, end: int, known: Known, first: bytes | None, 
     except (ValueError, RecursionError):
         return None
     events: int | None = dialect.covers(state, delta, done)  # type: ignore[misc]
-    return events and (events if data.count(key, at, end) == events else 0)
+    if not events:
+        return events
+    if end - at < _SAMPLED:
+        return events if data.count(key, at, end) == events else 0
+    line = data[at : data.find(_DATA, at) + len(_DATA)]
+    step = (end - at) // _SAMPLES
+    begins = [data.find(_BLANK, place, end) for place in range(at + step, end - step, step)]
+    begins.append(data.rfind(_BLANK, at, end - 1))
+    return events if all(_is_delta(data, begin + len(_BLANK), line, key) for begin in begins) else 0
+
+
+def _is_delta(data: bytes, begin: int, line: bytes, key: bytes) -> bool:
+    stop = data.find(b"\n", begin + len(line))
+    return data.startswith(line, begin) and data.startswith(_BLANK, stop) and data.find(key, begin, stop) >= 0
 
 
 class Trusting(Runs):

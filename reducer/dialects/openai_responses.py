@@ -568,8 +568,8 @@ def on_envelope(state: ResponsesState, event: Event) -> None:
 def _overlay(state: ResponsesState, envelope: dict[str, Any]) -> None:
     if state.envelope is None:
         state.envelope = {}
-    state.envelope.update((key, value) for key, value in envelope.items() if key != "output" or not state.envelope)
-    state.envelope.setdefault("output", [])
+    state.envelope.update(envelope)
+    state.envelope["output"] = []  # only its place: the items are the slots'
     ident = envelope.get("id")
     if state.id is None and type(ident) is str and ident:
         state.id = ident
