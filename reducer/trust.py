@@ -18,6 +18,7 @@ depends on the bytes, not on how they are split.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
@@ -33,10 +34,8 @@ _BLANK = b"\n\n"
 _LONGEST = 128  # bytes of an event line and what makes it one
 # What holds a response: no run goes on past one.
 _ENVELOPE = b'"response":'
-# From one to the other a delta says where it belongs. The last bytes of that tell it, and are found sooner than all.
-_PLACE = b'"item_id":'
-_PIECE = b'"delta":"'
-_KEY = 48
+# By this an event says where its text belongs. Inside a text the quotes would be escaped.
+_PLACE = re.compile(rb'"(?:item_id|output_index|content_index|summary_index)": ?(?:"[^"\\]*"|\d+)[,}]')
 # A longer run is not searched for its deltas, which costs more than all else, but looked at in so many places.
 _SAMPLED = 1 << 16
 _SAMPLES = 4
@@ -133,14 +132,15 @@ class Trust:
         if known[0].covers is None:
             self.off = True
             return at
-        line_end = data.find(b"\n", at) + 1
-        done = b"\n" + data[at : line_end - len(b".delta\n")] + _DONE
-        first = _payload(data, line_end + len(_DATA))
+        line = data[at : data.find(_DELTA, at) + len(_DELTA)]
+        done = b"\n" + line.removesuffix(_DELTA) + _DONE
+        first = _payload(data, at + len(line)) or b""
+        kind = _Kind(line, _PLACE.findall(first))
         # All that has come may be one run, which the last event that could end it ends. Else the first one does.
         end = data.rfind(done, at)
         last = self._last(data, at, end, done)
-        events = _counted(data, at, end, known, first, last) if last else None
-        if not events:
+        events = _said(known, first, last) if last else None
+        if not (events and kind.are_all(data, at, end, events)):
             end = data.find(done, at)
             envelope = data.find(_ENVELOPE, at, end if end >= 0 else len(data))
             if 0 <= envelope < at + self._limit:
@@ -153,15 +153,15 @@ class Trust:
                 self.off = len(data) - at > self._limit
                 self._done = b"" if self.off else done
                 return at if self.off else -1
-            events = _counted(data, at, end, known, first, last)
-        end += 1
-        if events is None:
-            yield Part(data[at:end])
-        elif events:
-            yield Part(b"", events, end - at, line_end - at)
-        else:
-            yield from self._one_by_one(data, at, end, _key(first), known)
-        return end
+            events = _said(known, first, last)
+            if events is None:
+                yield Part(data[at : end + 1])
+                return end + 1
+            if not (events and kind.are_all(data, at, end, events)):
+                yield from self._one_by_one(data, at, end + 1, kind, known)
+                return end + 1
+        yield Part(b"", events, end + 1 - at, len(line) - len(_DATA))
+        return end + 1
 
     def _last(self, data: bytes, at: int, end: int, done: bytes) -> bytes | None:
         """The payload of the event that ends a run, empty if it is of no use; ``None`` if it has not come."""
@@ -170,20 +170,19 @@ class Trust:
             return None
         return payload if data.startswith(_BLANK, end - 1) else b""
 
-    def _one_by_one(self, data: bytes, at: int, end: int, key: bytes, known: Known) -> Iterator[Part]:
+    def _one_by_one(self, data: bytes, at: int, end: int, kind: _Kind, known: Known) -> Iterator[Part]:
         """Leave the deltas of one text out, and nothing else."""
-        line = data[at : data.find(_DATA, at) + len(_DATA)]
         begin = at
         while at < end:
             skipped = 0
-            while _is_delta(data, at, line, key):
+            while kind.is_at(data, at):
                 at = data.find(_BLANK, at) + len(_BLANK)
                 skipped += 1
             # What came before may belong to another response, or go on in these events.
             if skipped and self._known() == known:
-                yield Part(b"", skipped, at - begin, len(line) - len(_DATA))
+                yield Part(b"", skipped, at - begin, len(kind.line) - len(_DATA))
                 begin = at
-            while at < end and not _is_delta(data, at, line, key):
+            while at < end and not kind.is_at(data, at):
                 at = data.find(_BLANK, at) + len(_BLANK)
             if begin < at:
                 yield Part(data[begin:at])
@@ -214,38 +213,39 @@ def _payload(data: bytes, begin: int) -> bytes | None:
     return data[begin:stop] if data.startswith(_BLANK, stop) and data.find(b"\r", begin, stop) < 0 else b""
 
 
-def _key(payload: bytes) -> bytes:
-    """What all deltas of a text have and nothing else has; empty if there is nothing such."""
-    begin = payload.find(_PLACE)
-    end = payload.find(_PIECE, begin) + len(_PIECE)
-    return payload[max(begin, end - _KEY) : end] if 0 <= begin < end else b""
+class _Kind(NamedTuple):
+    """What all deltas of a text have: the line they begin with, and what says where they belong."""
+
+    line: bytes
+    places: list[bytes]
+
+    def is_at(self, data: bytes, begin: int) -> bool:
+        """Whether such an event begins here."""
+        stop = data.find(b"\n", begin + len(self.line))
+        if not data.startswith(self.line, begin) or not data.startswith(_BLANK, stop):
+            return False
+        return all(data.find(place, begin, stop) >= 0 for place in self.places)
+
+    def are_all(self, data: bytes, at: int, end: int, events: int) -> bool:
+        """Whether so many events, from one to another, are such; of many only some are looked at."""
+        if end - at < _SAMPLED:
+            counts = [data.count(place, at, end) for place in (b"\n" + self.line, *self.places)]
+            return counts == [events - 1] + [events] * len(self.places)
+        step = (end - at) // _SAMPLES
+        begins = [data.find(_BLANK, place, end) for place in range(at + step, end - step, step)]
+        begins.append(data.rfind(_BLANK, at, end - 1))
+        return all(self.is_at(data, begin + len(_BLANK)) for begin in begins)
 
 
-def _counted(data: bytes, at: int, end: int, known: Known, first: bytes, last: bytes) -> int | None:
-    """How many deltas a run is; 0 if one by one will tell, ``None`` if its last event does not say the text of its first."""
-    key = _key(first)
-    if not key:
-        return None
+def _said(known: Known, first: bytes, last: bytes) -> int | None:
+    """How many events are said to lie between; 0 if that is not said, ``None`` if the last does not say the first's text."""
     dialect, state = known
     try:
         delta, done = dialect.decode(first), dialect.decode(last)
     except (ValueError, RecursionError):
         return None
     events: int | None = dialect.covers(state, delta, done)  # type: ignore[misc]
-    if not events:
-        return events
-    if end - at < _SAMPLED:
-        return events if data.count(key, at, end) == events else 0
-    line = data[at : data.find(_DATA, at) + len(_DATA)]
-    step = (end - at) // _SAMPLES
-    begins = [data.find(_BLANK, place, end) for place in range(at + step, end - step, step)]
-    begins.append(data.rfind(_BLANK, at, end - 1))
-    return events if all(_is_delta(data, begin + len(_BLANK), line, key) for begin in begins) else 0
-
-
-def _is_delta(data: bytes, begin: int, line: bytes, key: bytes) -> bool:
-    stop = data.find(b"\n", begin + len(line))
-    return data.startswith(line, begin) and data.startswith(_BLANK, stop) and data.find(key, begin, stop) >= 0
+    return events
 
 
 class Trusting(Runs):
