@@ -8,12 +8,15 @@ the deltas are left out: they are counted, and nothing else. What else lies betw
 order. Where no such event comes, because the stream is cut, an envelope comes first, or the run is too large, all of
 it is handled, and everything is as if nobody trusted anything. So it is with what is held when a host asks for more.
 
-That a run is nothing but deltas of one text need not cost a look at each: its events have numbers, and the bytes by
-which a delta names its place are there as often as the numbers say. Only where they are not is the run gone through
-event by event. So an event without a number, a gateway's ping say, may be left out together with the deltas around it.
+That a run is nothing but deltas of one text must not cost a look at each. Events have numbers; if the bytes by which
+a delta names its text are there as often as the numbers say, nothing else with a number is. To search a long run for
+them costs more than all that is handled, so of that only a few events are looked at, the last one among them, if the
+item has an id that no other will have. Where this does not hold, the run is gone through event by event. So what trust
+may cost beside the deltas is an event amid them: one without a number, or in a long run any that is rare, as
+annotations are, which the done values have too.
 
-Only named events as servers frame them are understood, with line feeds alone; other framing ends it. What is decided
-depends on the bytes, not on how they are split.
+Only named events as servers frame them are understood, with line feeds alone. What is decided depends on the bytes,
+not on how they are split, as long as whatever ends a run has a number.
 """
 
 from __future__ import annotations
@@ -34,11 +37,14 @@ _BLANK = b"\n\n"
 _LONGEST = 128  # bytes of an event line and what makes it one
 # What holds a response: no run goes on past one.
 _ENVELOPE = b'"response":'
+_BEHIND = 8  # events
 # By this an event says where its text belongs. Inside a text the quotes would be escaped.
 _PLACE = re.compile(rb'"(?:item_id|output_index|content_index|summary_index)": ?(?:"[^"\\]*"|\d+)[,}]')
 # A longer run is not searched for its deltas, which costs more than all else, but looked at in so many places.
 _SAMPLED = 1 << 16
 _SAMPLES = 4
+# And only if its text cannot be taken for another response's.
+_UNIQUE = re.compile(rb'"item_id": ?"[^"]{16}')
 _LARGE = 1 << 15  # bytes to be handled that are worth a look for runs of another kind
 
 # The dialect and the state, if the next byte begins an event that both know.
@@ -191,6 +197,13 @@ class Trust:
 
 def _next_delta(data: bytes, at: int) -> int:
     """Where the next event line of a delta begins, or what may become one at the end."""
+    # What comes behind a run holds its text whole: going by lines is quicker there than searching.
+    for _ in range(_BEHIND):
+        line_end = data.find(b"\n", at)
+        stop = data.find(b"\n", line_end + 1) if line_end >= 0 else -1
+        if stop < 0 or data.endswith(b".delta", at, line_end) or not data.startswith(b"\n", stop + 1):
+            break
+        at = stop + len(_BLANK)
     while (found := data.find(_DELTA, at)) >= 0:
         begin = max(data.rfind(b"\n", at, found) + 1, at)
         if data.startswith(_EVENT, begin) and found + len(_DELTA) - begin <= _LONGEST:
@@ -228,9 +241,9 @@ class _Kind(NamedTuple):
 
     def are_all(self, data: bytes, at: int, end: int, events: int) -> bool:
         """Whether so many events, from one to another, are such; of many only some are looked at."""
-        if end - at < _SAMPLED:
+        if end - at < _SAMPLED or not any(map(_UNIQUE.match, self.places)):
             counts = [data.count(place, at, end) for place in (b"\n" + self.line, *self.places)]
-            return counts == [events - 1] + [events] * len(self.places)
+            return counts == [events - 1] + [events] * len(self.places) and data.find(_ENVELOPE, at, end) < 0
         step = (end - at) // _SAMPLES
         begins = [data.find(_BLANK, place, end) for place in range(at + step, end - step, step)]
         begins.append(data.rfind(_BLANK, at, end - 1))
@@ -238,7 +251,7 @@ class _Kind(NamedTuple):
 
 
 def _said(known: Known, first: bytes, last: bytes) -> int | None:
-    """How many events are said to lie between; 0 if that is not said, ``None`` if the last does not say the first's text."""
+    """How many events are said to be deltas, or 0; ``None`` if the last event does not say the text of the first."""
     dialect, state = known
     try:
         delta, done = dialect.decode(first), dialect.decode(last)

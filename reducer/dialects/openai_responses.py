@@ -527,8 +527,6 @@ ALIASES = {
     "response.reasoning_summary": "response.reasoning_summary_text",
     "response.text": "response.output_text",
 }
-# What an event says about where its text belongs.
-_PLACE = ("item_id", "output_index", "content_index", "summary_index")
 # Part types -> the item they stand in.
 _ITEM_OF_PART = {"reasoning_text": "reasoning", "summary_text": "reasoning"}
 
@@ -1089,12 +1087,14 @@ def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | N
 
 
 def covers(state: ResponsesState, delta: Event, done: Event) -> int | None:
-    """Whether a ``*.done`` event says the text of a delta: an empty one does not (R1), nor one that leaves logprobs out."""
+    """Whether a ``*.done`` event says a delta's text: an empty one does not (R1), nor one that leaves logprobs out."""
     kind = delta.type.removesuffix(".delta")
     family = FAMILIES.get(ALIASES.get(kind, kind))
     if state.row is not OPEN or family is None or done.type != f"{kind}.done" or delta.extra or done.extra:
         return None
-    if any(getattr(delta, key) != getattr(done, key) for key in _PLACE):
+    if (delta.item_id, delta.output_index) != (done.item_id, done.output_index):
+        return None
+    if (delta.content_index, delta.summary_index) != (done.content_index, done.summary_index):
         return None
     value = getattr(done, family.value)
     if type(delta.delta) is not str or type(value) is not str or not value or (delta.logprobs and not done.logprobs):
