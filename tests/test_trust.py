@@ -314,6 +314,30 @@ def test_an_envelope_before_the_done_event():
     assert same(b"".join([*events[:-3], envelope("completed", 42, message("".join(WORDS)))])) == 0
 
 
+def test_only_events_begin_a_run():
+    """Not a line inside one, nor one before the dialect is known."""
+    events = text_stream(WORDS)
+
+    assert same(b"".join([*events[:2], b"data: {\n", *events[2:]])) == len(WORDS) - 1
+    assert same(b"".join(events[2:])) == len(WORDS) - 1
+    assert same(b"".join([*events[:9], b"{\n\n", *events[10:]])) == 7
+
+
+def test_other_dialects():
+    """They have no such done events, whatever theirs are called."""
+    chunk = b'event: x.delta\ndata: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+
+    assert same(9 * chunk) == same(9 * chunk, dialect="openai.chat") == 0
+
+
+def test_a_delta_alone():
+    """One whose done event says another number, and nothing else of it."""
+    events = text_stream(["alone"])
+    events[3] = events[3].replace(b'"sequence_number":3', b'"sequence_number":9')
+
+    assert same(b"".join(events)) == 1
+
+
 def test_an_envelope_in_a_delta():
     """However odd."""
     events = text_stream(WORDS)
@@ -421,8 +445,8 @@ def test_save_and_resume(place):
             results_of.append([resumed.close()])
         assert facts(results_of[0]) == facts(results_of[1])
         if again is not events:
-            # What was held at that point has been handled.
-            assert trusted(results_of[1]) == {10: 32, 42: 0}.get(place, len(WORDS))
+            # What was held at that point has been handled; and so is one more, which tells that nothing is sent again.
+            assert trusted(results_of[1]) == {2: 39, 10: 31, 42: 0}.get(place, len(WORDS))
 
 
 def test_feed_event():
