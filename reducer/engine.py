@@ -116,6 +116,7 @@ class Reducer(Trusting, Generic[BodyT]):
 
     Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
     call `close` once the stream has ended or was given up. Neither raises for what the wire says. One thread.
+    Reads may wait, some tens of kilobytes of them, to be looked at together; all else sees them as taken.
 
     Args:
         dialect: The wire language, or ``"auto"`` to tell it from the first payloads.
@@ -434,16 +435,17 @@ class Reducer(Trusting, Generic[BodyT]):
             return False
         return not response.get("output")
 
-    def _feed_plain(self, data: bytes) -> None:
+    def _feed_plain(self, data: bytes, at: int = 0, end: int | None = None) -> None:
         """The per-event way, complete in itself."""
-        at = 0
-        while len(data) - at > _CACHED:  # in pieces that stay in the processor's cache
-            stop = max(data.rfind(b"\n\n", at, at + _CACHED) + 2, data.rfind(b"\n\r\n", at, at + _CACHED) + 3)
+        end = len(data) if end is None else end
+        while end - at > _CACHED:  # in pieces that stay in the processor's cache
+            far = at + _CACHED
+            stop = max(data.rfind(b"\n\n", at, far) + 2, data.rfind(b"\n\r\n", at, far) + 3)
             if stop <= at + 2:
                 break
             self._frame(data[at:stop])
             at = stop
-        self._frame(data[at:] if at else data)
+        self._frame(data[at:end])
 
     def _frame(self, data: bytes) -> None:
         frames = self._framer.feed(data)

@@ -34,13 +34,15 @@ from reducer.framing import Frames
 _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
-_WORTH = 1 << 14
+_WORTH = 1 << 14  # bytes of a stream, for a template of one hole
 _DATA = b"data: "
+_DIGITS = b"0123456789"
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
 _PROBE = "a lane's probe"
 
 TEXT, PADDING, NUMBER, BLANKS, ROUTE = range(5)
+_COSTS = {TEXT: 3, PADDING: 3, NUMBER: 2, BLANKS: 3, ROUTE: 6}  # how often a hole doubles what a stream must have
 
 # For each text that an event adds its key, its value and its sink, which has `add_all`.
 Texts = list[tuple[str, str, Any]]
@@ -77,8 +79,7 @@ class Template:
         "routes",
         "sinks",
         "tail",
-        "worth",
-    )  # fmt: skip
+    )
 
     def __init__(
         self, prefix: bytes, constants: list[bytes], suffix: bytes, holes: list[_Hole], routes: dict[str, Any]
@@ -86,7 +87,6 @@ class Template:
         constants = [prefix + constants[0], *constants[1:-1], constants[-1] + suffix]
         self.head = constants[0]
         self.tail = constants[-1]
-        self.worth = _WORTH << 2 * (len(holes) - 1)  # bytes in a stream for which the way event by event is dearer
         self.misses = 0  # runs that came to nothing, since the last that did not
         self.keys = [hole.path for hole in holes if hole.kind == TEXT]
         self.sinks: dict[Any, list[Any]] = {}  # by route, as long as no other event comes
@@ -171,6 +171,14 @@ class Template:
             stripped = list(map(bytes.rstrip, middle, repeat(b" ")))
             middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
             behind.append([])
+            if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
+                misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))
+        while later and self._kinds[len(self._kinds) - 1 - len(behind)] in (NUMBER, ROUTE):
+            # Nor is a search needed for what stands before digits at the end.
+            constant = later.pop()
+            stripped = list(map(bytes.rstrip, middle, repeat(_DIGITS)))
+            behind.append(list(map(bytes.removeprefix, middle, stripped)))
+            middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
             if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
                 misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))
         for constant in reversed(later):
@@ -326,33 +334,35 @@ def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
         begin = place + 1
 
 
-def learn(
-    prefix: bytes,
-    payload: bytes,
-    suffix: bytes,
-    texts: Texts,
-    idle: tuple[str, ...],
-    routes: tuple[str, ...],
-    templates: list[Template],
-    again: Callable[[bytes], Texts | None],
-) -> Template | None:
-    """Make a template of an event that was handled just now.
+class Holes(NamedTuple):
+    """Where a template could have holes."""
+
+    holes: list[_Hole]
+    closed: dict[str, Any]  # routes that are none: path -> value
+
+    @property
+    def worth(self) -> int:
+        """The bytes of a stream that make a template worth it: what its holes cost is paid back slowly."""
+        return _WORTH << sum(_COSTS[hole.kind] for hole in self.holes) - _COSTS[TEXT]
+
+
+def holes_in(
+    payload: bytes, texts: Texts, idle: tuple[str, ...], routes: tuple[str, ...], templates: list[Template]
+) -> Holes | None:
+    """Find what may vary in the payload of an event that was handled just now.
 
     Args:
-        prefix, payload, suffix: The event's bytes: ``data: ``, the JSON, and the blank line.
+        payload: The JSON.
         texts: What the event added.
         idle: Paths of values that may vary where the last one counts, or none: strings and numbers.
         routes: Paths of numbers that say where the texts belong. They may vary where they differ from templates with
             the same texts.
         templates: Those that are known.
-        again: Says the texts of another payload.
 
-    Returns ``None`` where the holes cannot be found, or do not mean what they should.
+    Returns ``None`` where the holes cannot be found. Raises `ValueError` or `RecursionError` for what a dialect's
+    decoder passes over, and no other reads.
     """
-    try:
-        obj = msgspec.json.decode(payload)
-    except (ValueError, RecursionError):
-        return None
+    obj = msgspec.json.decode(payload)
     closed = {path: _at(obj, path) for path in routes}
     for other in templates:
         if other.keys == [key for key, _, _ in texts]:
@@ -361,7 +371,7 @@ def learn(
     holes = [_find(payload, key, value, TEXT, key, _PROBE.encode(), []) for key, value, _ in texts]
     for path in (*idle, *routes):
         value = _at(obj, path)
-        if type(value) is str or (type(value) is int):
+        if type(value) is str or type(value) is int:
             kind = PADDING if type(value) is str else ROUTE if path in routes else NUMBER
             probe = b"lane" if kind == PADDING else b"%d" % (len(holes) + 70)
             holes.append(_find(payload, path.rpartition(".")[2], value, kind, path, probe, holes))
@@ -369,10 +379,30 @@ def learn(
     if blanks:
         holes.append(_Hole(len(payload) - 1 - blanks, len(payload) - 1, BLANKS, "", b"", b" " * blanks))
     ordered = sorted(hole for hole in holes if hole is not None)
-    if len(ordered) != len(holes):
-        return None
-    ends = [0, *(hole.end for hole in ordered)]
-    constants = [payload[end : hole.begin] for end, hole in zip(ends, ordered, strict=False)]
+    return Holes(ordered, closed) if len(ordered) == len(holes) else None
+
+
+def learn(
+    prefix: bytes,
+    payload: bytes,
+    suffix: bytes,
+    texts: Texts,
+    found: Holes,
+    again: Callable[[bytes], Texts | None],
+) -> Template | None:
+    """Make a template of an event that was handled just now.
+
+    Args:
+        prefix, payload, suffix: The event's bytes: ``data: ``, the JSON, and the blank line.
+        texts: What the event added.
+        found: Its holes.
+        again: Says the texts of another payload.
+
+    Returns ``None`` where the holes do not mean what they should.
+    """
+    holes = found.holes
+    ends = [0, *(hole.end for hole in holes)]
+    constants = [payload[end : hole.begin] for end, hole in zip(ends, holes, strict=False)]
     constants.append(payload[ends[-1] :])
     if not all(constants):
         return None
@@ -380,19 +410,16 @@ def learn(
     def filled(values: list[bytes]) -> bytes:
         return b"".join(chain.from_iterable(zip(constants, [*values, b""], strict=True)))
 
-    try:
-        # Every hole is where its path says. Routes may stand for each other: they are read from whole events.
-        probed_obj = msgspec.json.decode(filled([hole.probe for hole in ordered]))
-        for kinds in ((PADDING, NUMBER), (ROUTE,)):
-            probed = [hole for hole in ordered if hole.kind in kinds]
-            if {str(_at(probed_obj, hole.path)).encode() for hole in probed} != {hole.probe for hole in probed}:
-                return None
-        said = again(filled([hole.value if hole.kind == ROUTE else hole.probe for hole in ordered]))
-    except (ValueError, RecursionError):
-        return None
+    # Every hole is where its path says. Routes may stand for each other: they are read from whole events.
+    obj = msgspec.json.decode(filled([hole.probe for hole in holes]))
+    for kinds in ((PADDING, NUMBER), (ROUTE,)):
+        probed = [hole for hole in holes if hole.kind in kinds]
+        if {str(_at(obj, hole.path)).encode() for hole in probed} != {hole.probe for hole in probed}:
+            return None
+    said = again(filled([hole.value if hole.kind == ROUTE else hole.probe for hole in holes]))
     if said is None or [(key, value) for key, value, _ in said] != [(key, _PROBE) for key, _, _ in texts]:
         return None
-    return Template(prefix, constants, suffix, ordered, closed)
+    return Template(prefix, constants, suffix, holes, found.closed)
 
 
 def _at(obj: Any, path: str) -> Any:
@@ -411,8 +438,6 @@ def _find(
     payload: bytes, key: str, value: Any, kind: int, path: str, probe: bytes, taken: list[_Hole | None]
 ) -> _Hole | None:
     """Find the value, or the inside of the string, that stands after a key."""
-    if kind == PADDING and value and not value.isalnum():
-        return None
     name = b'"%s":' % key.encode()
     at = payload.find(name)
     while at >= 0:

@@ -20,7 +20,7 @@ from typing import Any
 
 from reducer.dialects._dialect import Dialect
 from reducer.framing import Framer, Frames
-from reducer.lanes import Columns, Template, learn, segments
+from reducer.lanes import Columns, Template, holes_in, learn, segments
 
 # Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
 HELD = 128
@@ -28,11 +28,14 @@ SHORT = 512
 _HELD_SIZE = 1 << 15
 # Less than that is not worth learning from; and what is taken plainly between.
 _WORTH = 1 << 13
-_STRETCH = 1 << 10
+_STRETCH = 1 << 11
 _SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
 _WARM = 2  # the same of rows behind one that does not fit
 _LONG = 64  # events between misfits that are worth it
-_MISSES = 4
+_LATER = 512  # events until a stream may have grown enough
+_MISSES = 2
+_TRIES = 2  # attempts to learn in a row; each costs as much as thirty events, so that more of them come seldom
+_ALIKE = 16  # bytes that an event shares with the next one if there is anything to learn: `data: {` and a key
 _FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 
@@ -45,7 +48,7 @@ class Runs:
     _number: int
     _event: Any
     _check_at: int
-    _feed_plain: Callable[[bytes], None]
+    _feed_plain: Callable[..., None]
     _take: Callable[[Frames], None]
     _take_noted: Callable[[Frames], None]
     _run: Callable[[Frames], None]
@@ -88,8 +91,6 @@ class Runs:
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
         while end - at >= _WORTH or (at < end and (self._templates or self._number >= HELD)):
             lane = self._lane_at(data, at)
-            if lane is not None and max(end - at, framer.offset) < lane.worth:
-                break
             size = self._take_rows(lane, lane.run(data, at)) if lane is not None else 0
             if size:
                 at += size
@@ -97,18 +98,22 @@ class Runs:
                 continue
             if self._learn_in <= 1 and framer.ready:
                 stop = self._event_end(data, at)
-                self._feed_one(data[at:stop])
+                if data[stop : stop + _ALIKE] == data[at : at + _ALIKE]:
+                    self._feed_one(data[at:stop], framer.offset + end - at)
+                else:
+                    self._feed_plain(data[at:stop])
+                    self._back_off()
             else:
                 # To the end of the event that is open, or of a stretch that grows while nothing repeats.
                 ready = framer.ready
                 stop = self._event_end(data, min(end, at + stretch) if ready else at)
-                stretch *= 2 if ready else 1
+                stretch *= 4 if ready else 1
                 before = self._number
-                self._feed_plain(data[at:stop])
+                self._feed_plain(data, at, stop)
                 self._learn_in -= self._number - before
             at = stop
         if at < end:
-            self._feed_plain(data[at:] if at else data)
+            self._feed_plain(data, at, end)
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
@@ -117,8 +122,8 @@ class Runs:
                 return at + (1 if data[at] == 0x0A else 2)
         return len(data)
 
-    def _feed_one(self, data: bytes) -> None:
-        """Feed what should be one event, and learn from it."""
+    def _feed_one(self, data: bytes, volume: int) -> None:
+        """Feed what should be one event, and learn from it; ``volume``: how much there is of the stream."""
         stream = self._stream
         problems = len(stream.problems) + stream.dropped
         before = self._number
@@ -134,16 +139,13 @@ class Runs:
         if len(frames) != 1 or self._number != before + 1 or self._event is handled or self._stream is not stream:
             return
         if len(stream.problems) + stream.dropped == problems and self._learn_in <= 0 and self._framer.idle:
-            self._learn(data, frames.payloads[0])
+            self._learn(data, frames.payloads[0], volume)
 
-    def _learn(self, data: bytes, payload: bytes) -> None:
+    def _learn(self, data: bytes, payload: bytes, volume: int) -> None:
         """Make the event that was just handled a template, if it can be one; back off if not."""
         stream = self._stream
         dialect: Dialect = stream.dialect
-        self._learn_in = self._learn_every
-        self._attempts += 1
-        if self._attempts > 8:
-            self._learn_every = min(2 * self._learn_every, 1024)
+        self._back_off()
         event = self._typed(dialect, payload)
         texts = dialect.texts(stream.state, event) if event is not None else None
         if texts is None:
@@ -152,21 +154,30 @@ class Runs:
         prefix, suffix = data[:at], data[at + len(payload) :]
         if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
             return
-        if not any(known.begins(data) for known in self._templates):
+        if any(known.begins(data) for known in self._templates):
+            return
+        try:
+            found = holes_in(payload, texts, dialect.idle, dialect.routes, self._templates)
+            if found is None:
+                return
+            if volume < found.worth:
+                self._learn_in = self._learn_every = _LATER
+                return
             lane = learn(
-                prefix,
-                payload,
-                suffix,
-                texts,
-                dialect.idle,
-                dialect.routes,
-                self._templates,
-                lambda other: dialect.texts(stream.state, dialect.decode(other)),
+                prefix, payload, suffix, texts, found, lambda other: dialect.texts(stream.state, dialect.decode(other))
             )
-            if lane is not None:
-                # One of the same head has shown that it fits less.
-                others = [known for known in self._templates if not known.head.startswith(lane.head)]
-                self._templates = [lane, *others[:7]]
+        except (ValueError, RecursionError):
+            return
+        if lane is not None:
+            # One of the same head has shown that it fits less.
+            others = [known for known in self._templates if not known.head.startswith(lane.head)]
+            self._templates = [lane, *others[:7]]
+
+    def _back_off(self) -> None:
+        self._learn_in = self._learn_every
+        self._attempts += 1
+        if self._attempts > _TRIES:
+            self._learn_every = min(8 * self._learn_every, 4096)
 
     def _lane_at(self, data: bytes, at: int) -> Template | None:
         """The template that fits the event which begins here."""
@@ -238,7 +249,10 @@ class Runs:
         texts = lane.texts(columns)
         if texts is None:
             at = 0
-            for begin, stop in segments(lane.unsound(columns), len(rows)):
+            unsound = lane.unsound(columns)
+            if 2 * len(unsound) > len(rows):
+                self._drop(lane)  # other events lie between
+            for begin, stop in segments(unsound, len(rows)):
                 self._feed_rows(lane, rows[at:begin])
                 at = stop
                 self._take_proven(lane, rows[begin:stop], [column[begin:stop] for column in columns])
@@ -262,12 +276,15 @@ class Runs:
         """Where the texts of events belong, by route, if adding them is all that these do."""
         if lane.goes_on_at != self._number:
             lane.sinks = {}  # something else has come
-        dialect: Dialect = self._stream.dialect
+        stream = self._stream
+        dialect: Dialect = stream.dialect
+        if stream.state is None:
+            return None  # a response that has not begun
         for route, place in lane.routes_in(columns).items():
             if route not in lane.sinks:
                 # All events of a route do what one of them does.
                 try:
-                    texts = dialect.texts(self._stream.state, dialect.decode(lane.payload(rows[place])))
+                    texts = dialect.texts(stream.state, dialect.decode(lane.payload(rows[place])))
                 except (ValueError, RecursionError):
                     return None
                 sinks = {key: sink for key, _, sink in texts or ()}

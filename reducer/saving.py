@@ -31,6 +31,9 @@ class Saved:
     unsaved: tuple[str, ...] = ()
     caches: tuple[str, ...] = ()
 
+    def settle(self) -> None:
+        """Bring the attributes up to date: called before they are saved, as a cache may know more."""
+
 
 def _attributes(cls: type) -> list[str]:
     names = [name for base in cls.__mro__ for name in vars(base).get("__slots__", ())]
@@ -78,6 +81,7 @@ class _Writer:
             return {_TAG: ["same", number]}
         self._numbers[id(value)] = len(self._numbers)
         cls = type(value)
+        value.settle()
         record = [self.write(getattr(value, name)) for name in _attributes(cls)]
         return {_TAG: ["object", cls.__module__, cls.__qualname__, record]}
 

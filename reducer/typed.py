@@ -71,6 +71,8 @@ def to_struct(cls: type[T], obj: Any) -> T:
             extra[key] = copied(value)
             continue
         inner, many = plan.kinds[key]
+        if type(value) is msgspec.Raw:
+            value = msgspec.json.decode(value)
         if many and value is None:
             continue
         if many and type(value) is list:
@@ -87,10 +89,12 @@ def to_struct(cls: type[T], obj: Any) -> T:
 
 
 def copied(value: Any) -> Any:
-    """Copy a JSON value, so that nobody's change reaches anybody else."""
+    """Copy a JSON value, so that nobody's change reaches anybody else. What a body has as JSON is decoded."""
     kind = type(value)
     if kind is dict:
         return {key: copied(entry) for key, entry in value.items()}
     if kind is list:
         return [copied(entry) for entry in value]
+    if kind is msgspec.Raw:
+        return msgspec.json.decode(value)
     return value

@@ -151,6 +151,7 @@ _RESPONSE = (
     b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{"id":"r1","object":"response","status":"in_progress","output":[]}}\n\n',
     b'event: response.output_item.added\ndata: {"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"i1","type":"message","status":"in_progress","role":"assistant","content":[]}}\n\n',
 )
+_MESSAGE = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":1,"output_tokens":1}}}\n\n'
 RUNS: dict[str, tuple[tuple[bytes, ...], bytes]] = {
     "chat-text": (
         (_CHAT + b'"choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n',),
@@ -221,6 +222,50 @@ RUNS: dict[str, tuple[tuple[bytes, ...], bytes]] = {
     "responses-arguments": (
         _RESPONSE,
         b'data: {"type":"response.function_call_arguments.delta","item_id":"i3","output_index":2,"delta":"TEXT"}\n\n',
+    ),
+    "anthropic-text": (
+        (_MESSAGE, b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'),
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"TEXT"}}\n\n',
+    ),
+    "anthropic-thinking": (
+        (_MESSAGE, b'event: content_block_start\ndata: {"type":"content_block_start","index":1,"content_block":{"type":"thinking","thinking":""}}\n\n'),
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":1,"delta":{"type":"thinking_delta","thinking":"TEXT"}}\n\n',
+    ),
+    "anthropic-input": (
+        (_MESSAGE, b'event: content_block_start\ndata: {"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t1","name":"f","input":{}}}\n\n'),
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"TEXT"}}\n\n',
+    ),
+    "completions-text": (
+        (),
+        b'data: {"id":"c1","object":"text_completion","created":1700000000,"model":"m","choices":[{"index":0,"text":"TEXT","logprobs":null,"finish_reason":null,"stop_reason":null}],"usage":null}\n\n',
+    ),
+    "completions-other-choice": (
+        (),
+        b'data: {"id":"c1","object":"text_completion","created":1700000000,"model":"m","choices":[{"index":1,"text":"TEXT","logprobs":null,"finish_reason":null,"stop_reason":null}],"usage":null}\n\n',
+    ),
+    "completions-usage": (
+        (),
+        b'data: {"id": "c1", "choices": [{"text": "TEXT", "index": 0, "content_filter_results": {"hate": {"filtered": false}}}], "usage": {"prompt_tokens": 3, "completion_tokens": NUMBER, "total_tokens": NUMBER}, "obfuscation": "PAD"}\r\n\r\n',
+    ),
+    "gemini-text": (
+        (),
+        b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":24,"candidatesTokenCount":NUMBER,"totalTokenCount":NUMBER,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":24}]},"modelVersion":"m","responseId":"c1"}\n\n',
+    ),
+    "gemini-other-candidate": (
+        (),
+        b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"},"index":1}],"usageMetadata":{"promptTokenCount":24,"candidatesTokenCount":NUMBER,"totalTokenCount":NUMBER,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":24}]},"modelVersion":"m","responseId":"c1"}\n\n',
+    ),
+    "gemini-thought": (
+        (),
+        b'data: {"candidates": [{"content": {"parts": [{"text": "TEXT","thought": true}],"role": "model"},"index": 0}],"usageMetadata": {"promptTokenCount": 24,"totalTokenCount": NUMBER,"thoughtsTokenCount": NUMBER},"modelVersion": "m","responseId": "c1"}\r\n\r\n',
+    ),
+    "gemini-rated": (
+        (),
+        b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"},"finishReason":"STOP","safetyRatings":[{"category":"C","probability":"LOW"}]}],"usageMetadata":{"trafficType":"ON_DEMAND"},"createTime":"t","responseId":"c1"}\r\n\r\n',
+    ),
+    "gemini-wrapped": (
+        (),
+        b'data: {"response": {"candidates": [{"content": {"role": "model","parts": [{"text": "TEXT"}]}}],"usageMetadata": {"totalTokenCount": NUMBER}},"traceId": "t"}\n\n',
     ),
 }  # fmt: skip
 TEXTS = (
@@ -365,6 +410,23 @@ ODD_EVENTS: dict[str, Callable[[bytes], bytes]] = {
     "stream-id": lambda event: event.replace(b"data: {", b'data: {"stream_id":"s2",'),
     "role": lambda event: event.replace(b'"delta":{', b'"delta":{"role":"assistant",'),
     "other-text": lambda event: event.replace(b'"content"', b'"refusal"').replace(b'"reasoning"', b'"thinking"').replace(b"output_text", b"refusal"),
+    "usage-null": lambda event: event.replace(b'"usageMetadata"', b'"usageMetadata":null,"usageMetadata"'),
+    "usage-more": lambda event: event.replace(b'TokenCount":', b'TokenCount":0,"odd":1,"x":', 1).replace(b'TokenCount": ', b'TokenCount": null,"x": '),
+    "usage-less": lambda event: event.replace(b'"candidatesTokenCount":', b'"toolUsePromptTokenCount":').replace(b'"totalTokenCount": ', b'"cachedContentTokenCount": '),
+    "usage-float": lambda event: event.replace(b'"totalTokenCount":', b'"totalTokenCount":1.5,"thoughtsTokenCount":').replace(b'"completion_tokens": ', b'"completion_tokens": 1.'),
+    "usage-lost": lambda event: event.replace(b'"completion_tokens": ', b'"completion_tokens": 0, "x": '),
+    "thought": lambda event: event.replace(b'"text"', b'"thought":true,"text"').replace(b',"thought": true', b""),
+    "signed": lambda event: event.replace(b'"text"', b'"thoughtSignature":"s","text"'),
+    "two-parts": lambda event: event.replace(b'{"text"', b'{"text":"one"},{"text"'),
+    "no-parts": lambda event: event.replace(b'"parts"', b'"parts":[],"parts_"'),
+    "part-of-another-kind": lambda event: event.replace(b'{"text"', b'{"functionCall":{"name":"f"},"text_"'),
+    "unknown-field-in-content": lambda event: event.replace(b'"role"', b'"odd":1,"role"'),
+    "cited": lambda event: event.replace(b'"content":', b'"citationMetadata":{"citations":[{"uri":"u"}]},"content":'),
+    "grounded": lambda event: event.replace(b'"content":', b'"groundingMetadata":{"a":1},"content":').replace(b'"LOW"', b'"HIGH"'),
+    "finish-in-capitals": lambda event: event.replace(b'"content":', b'"finishReason":"MAX_TOKENS","content":'),
+    "blocked": lambda event: event.replace(b'"candidates":', b'"promptFeedback":{"blockReason":"OTHER"},"candidates":'),
+    "token-ids": lambda event: event.replace(b'"text":', b'"token_ids":[1,2],"text":').replace(b'"text": ', b'"stop_reason": 7, "text": '),
+    "logprobs": lambda event: event.replace(b'"logprobs":null', b'"logprobs":{"tokens":["a"],"token_logprobs":[-1]}'),
     "call": lambda event: event.replace(b'"delta":{', b'"delta":{"tool_calls":[{"index":0,"id":"t7","function":{"name":"g","arguments":"{"}}],'),
 }  # fmt: skip
 # Events that have nothing to do with the run.
@@ -389,6 +451,12 @@ OTHER_EVENTS: dict[str, bytes] = {
     "parts": b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}\n\n',
     "new-call": b'data: {"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t2","type":"function","function":{"name":"g","arguments":""}}]}}]}\n\n',
     "signed-detail": b'data: {"id":"c1","choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"signature":"s"}]}}]}\n\n',
+    "another-message": b'data: {"type":"message_start","message":{"id":"m9","type":"message","role":"assistant","content":[]}}\n\n',
+    "message-stop": b'data: {"type":"message_stop"}\n\n',
+    "another-completion": b'data: {"id":"c9","object":"text_completion","choices":[{"index":0,"text":"new"}]}\n\n',
+    "another-answer": b'data: {"candidates":[{"content":{"parts":[{"text":"new"}],"role":"model"},"index":0}],"responseId":"c9"}\n\n',
+    "late-usage": b'data: {"usageMetadata":{"candidatesTokenCount":1,"cachedContentTokenCount":9}}\n\n',
+    "a-call": b'data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":1}}}],"role":"model"},"index":0}]}\n\n',
     "anthropic": b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}\n\n',
 }  # fmt: skip
 IRREGULAR = [*ODD_TEXTS, *ODD_EVENTS, *OTHER_EVENTS, "mark-for-constant"]
@@ -461,6 +529,9 @@ def test_broken_by_everything(name: str, place: int) -> None:
 ANOTHER = {
     "chat": b'data: {"id":"c8","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n',
     "responses": b'data: {"type":"response.created","response":{"id":"r8","object":"response","output":[]}}\n\n',
+    "anthropic": b'data: {"type":"message_start","message":{"id":"m8","type":"message","role":"assistant","content":[]}}\n\n',
+    "completions": b'data: {"id":"c8","object":"text_completion","choices":[{"index":0,"text":""}]}\n\n',
+    "gemini": b'data: {"candidates":[{"content":{"parts":[{"text":"a"}],"role":"model"},"index":0}],"responseId":"c8"}\n\n',
 }
 OPTIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -474,7 +545,7 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 @st.composite
 def scripts(draw: Any) -> list[Any]:
     """Runs of up to three kinds in turn, broken and watched in every way; and then the reads cut anew."""
-    family = draw(st.sampled_from(["chat", "responses"]))
+    family = draw(st.sampled_from(sorted(ANOTHER)))
     names = draw(
         st.lists(st.sampled_from([n for n in RUNS if n.startswith(family)]), min_size=1, max_size=3, unique=True)
     )
@@ -667,6 +738,13 @@ def test_another_response_after_interleaved_texts(names: tuple[str, str]) -> Non
         same_in_every_read([*events, OTHER_EVENTS["done"], ANOTHER["chat"], *then, *then])
 
 
+@pytest.mark.parametrize("dialect", ["auto", "openai.chat"])
+def test_a_response_that_has_not_begun(dialect: str) -> None:
+    """Templates mean nothing to a response whose first event has told nothing."""
+    other = b'data: {"stream_id":"s2","odd":1}\n\n'
+    same([*run_of("chat-text", 60), other, SNAPSHOT, *run_of("chat-text", 60)[1:]], dialect=dialect)
+
+
 @pytest.mark.parametrize("name", ["chat-other-choice-other-model", "chat-other-choice"])
 def test_interleaved_texts(name: str) -> None:
     """Events of two templates in turn: of what they say beside their texts, the model say, the last wins."""
@@ -687,3 +765,147 @@ def test_a_payload_between_reads() -> None:
             if b"{" in event:
                 before = [*run.opening, *(run.next(b"a") for _ in range(9))]
                 same([*before, (event[event.index(b"{") :].rstrip(),), *(run.next(b"b") for _ in range(9)), SNAPSHOT])
+
+
+# -- what looks like a run and is none ------------------------------------------------------------
+
+# Events that repeat and do more than add their texts, or mean something else once something has come between: what
+# stands in front of them, the event, and what comes between. TEXT is another word each time, INDEX by turns 0 and 1.
+_FIRST = b'data: {"id":"c1","model":"m","choices":[{"index":0,"delta":{}},{"index":1,"delta":{}}]}\n\n'
+_LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{},"finish_reason":"stop"}]}\n\n'
+_BARE = (
+    OTHER_EVENTS["done"],
+    b'data: {"id":"c8","model":"n","choices":[{"index":0,"delta":{"role":"assistant"}},{"index":1,"delta":{"role":"assistant"}}]}\n\n',
+)
+_NEW = (
+    *_BARE,
+    *[b'data: {"choices":[{"index":0,"delta":{"content":"b"}},{"index":1,"delta":{"content":"b"}}]}\n\n'] * 2,
+)
+
+
+def choice(delta: str, beside: str = "", index: str = "0") -> bytes:
+    """A chunk of one choice, with what is beside its delta, and no id: it may belong to any response."""
+    return b'data: {"choices":[{"index":%b,"delta":%b%b}]}\n\n' % (index.encode(), delta.encode(), beside.encode())
+
+
+def turn(delta: str, beside: str = "") -> bytes:
+    return choice(delta, beside, "INDEX")
+
+
+def call(entry: str, index: str = "INDEX") -> bytes:
+    return choice('{"tool_calls":[' + entry + "]}", index=index)
+
+
+def detail(entry: str, index: str = "INDEX") -> bytes:
+    return choice('{"reasoning_details":[' + entry + "]}", index=index)
+
+
+def both(*events: bytes) -> tuple[bytes, ...]:
+    """The events of choice 0, then those of choice 1."""
+    return tuple(event.replace(b"INDEX", index) for index in (b"0", b"1") for event in events)
+
+
+_ARGUMENTS = '{"index":0,"function":{"arguments":"TEXT"}}'
+_OPEN = both(call('{"index":0,"id":"tINDEX","type":"function","function":{"name":"f","arguments":""}}'))
+_DETAIL = '{"type":"reasoning.text","index":0,"format":"f","text":"TEXT"}'
+_BLOCK = RUNS["anthropic-text"][0]
+_THOUGHT = RUNS["anthropic-thinking"][0]
+NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
+    "several choices": ((), b'data: {"choices":[{"index":0,"delta":{"content":"TEXT"}},{"index":1,"delta":{"content":"x"}}]}\n\n', ()),
+    "no choices": ((choice('{"content":"x"}'),), b'data: {"id":"c1","choices":[],"obfuscation":"TEXT"}\n\n', ()),
+    "no delta": ((choice('{"content":"x"}'),), b'data: {"choices":[{"index":0,"finish_reason":null,"text":"TEXT"}]}\n\n', ()),
+    "another id": ((), turn('{"content":"TEXT"}').replace(b"{", b'{"id":"c1",', 1), _NEW),
+    "another model": ((), turn('{"content":"TEXT"}').replace(b"{", b'{"model":"m",', 1), _NEW),
+    "no such choice": ((), turn('{"content":"TEXT"}'), (_NEW[0], b'data: {"id":"c8","choices":[{"index":7,"delta":{"role":"assistant"}}]}\n\n')),
+    "less usage": (
+        (), b'data: {"choices":[{"index":0,"delta":{"content":"TEXT"}}],"usage":{"prompt_tokens":3}}\n\n',
+        (b'data: {"choices":[],"usage":{"prompt_tokens":3,"cost":5}}\n\n',),
+    ),
+    "a function of the old kind": ((), turn('{"content":"TEXT","function_call":{"name":"f","arguments":"x"}}'), ()),
+    "a finish reason": ((), turn('{"content":"TEXT"}', ',"finish_reason":"stop"'), (choice("{}", ',"finish_reason":"length"', "1"),)),
+    "the second role": ((), turn('{"role":"assistant","content":"word "}'), (_NEW[0], choice('{"role":"assistant","content":"word "}').replace(b"{", b'{"id":"c8",', 1), choice('{"content":"b"}'), choice('{"content":"c"}', index="1"), choice('{"content":"d"}', index="1"))),
+    "logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":{"content":[{"token":"a"}]}'), ()),
+    "the first null for logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":null'), _NEW),
+    "token ids": ((), turn('{"content":"TEXT"}', ',"token_ids":[1]'), ()),
+    "filter results": ((), turn('{"content":"TEXT"}', ',"content_filter_results":{"hate":{"filtered":true}}'), (choice("{}", ',"content_filter_results":{"hate":{"filtered":false}}', "1"),)),
+    **{
+        f"{key} that differs": ((), turn('{"content":"TEXT"}', f',"{key}":"a"'), (choice("{}", f',"{key}":"b"', "1"),))
+        for key in ("native_finish_reason", "stop_reason", "matched_stop")
+    },
+    "a null that names a text": ((), turn('{"content":"TEXT","refusal":null}'), _NEW),
+    "a text that has become parts": ((), turn('{"content":"TEXT"}'), both(turn('{"content":[{"type":"text","text":"p"}]}'))),
+    "a text that has parts": ((), turn('{"content":"TEXT","reasoning":["x"]}'), ()),
+    "a content that has not begun": ((), turn('{"content":"TEXT"}'), _BARE),
+    "an empty content that has not begun": ((), turn('{"content":"","reasoning":"TEXT"}'), (*_BARE, *both(turn('{"reasoning":"a"}')) * 2)),
+    "a reasoning that has not begun": ((), turn('{"content":"","reasoning":"TEXT"}'), _NEW),
+    "a text that grows": ((), turn('{"content":"GROWN"}'), ()),
+    "arguments that grow": (_OPEN, call('{"index":0,"function":{"arguments":"GROWN"}}'), ()),
+    "several calls": (_OPEN, call('{"index":0,"function":{"arguments":"TEXT"}},{"index":1,"id":"t7","function":{"name":"g","arguments":"x"}}', "0"), ()),
+    "several details": ((), detail(_DETAIL + ',{"text":"x","type":"reasoning.text","index":0}'), ()),
+    "a call that is not there": (_OPEN, call(_ARGUMENTS), _NEW),
+    "a call without an index": (_OPEN, call('{"function":{"arguments":"TEXT"}}'), ()),
+    "the id of another call": (
+        _OPEN, call('{"index":0,"id":"t0","function":{"arguments":"TEXT"}}', "0"),
+        (call('{"index":0,"id":"u0","function":{"name":"g","arguments":"{"}}', "0"), call('{"index":0,"function":{"arguments":"["}}', "0")),
+    ),
+    "a custom call beside the function": (_OPEN, call('{"index":0,"function":{"arguments":"TEXT"},"custom":{"input":"x"}}'), ()),
+    "a call without a function": (_OPEN, choice('{"content":"TEXT","tool_calls":[{"index":0}]}', index="INDEX"), ()),
+    "a name each time": (_OPEN, call('{"index":0,"function":{"name":"f","arguments":"BRACKET"}}', "0"), ()),
+    "the first type of a call": (
+        _OPEN, call('{"index":0,"type":"odd","function":{"arguments":"TEXT"}}'),
+        both(call('{"index":0,"id":"uINDEX","function":{"name":"g","arguments":"{"}},{"index":0,"function":{"arguments":"["}}')),
+    ),
+    "arguments that are an object": (_OPEN, choice('{"content":"TEXT","tool_calls":[{"index":0,"function":{"arguments":{"a":1}}}]}', index="INDEX"), ()),
+    "arguments that were an object": (_OPEN, call(_ARGUMENTS), both(call('{"index":0,"function":{"arguments":{}}}'))),
+    "the call touched last": (
+        (*_OPEN, call(_ARGUMENTS, "1"), call(_ARGUMENTS, "0")), call(_ARGUMENTS),
+        (call('{"index":1,"id":"u1","function":{"name":"g","arguments":"{"}}', "1"), call('{"index":1,"function":{"arguments":"["}}', "1")),
+    ),
+    "an encrypted detail": ((), detail('{"type":"reasoning.encrypted","index":0,"text":"TEXT"}'), ()),
+    "a detail behind one that is none": ((), detail(_DETAIL), both(detail('"odd"'))),
+    "a detail that has no text yet": ((), detail(_DETAIL), both(detail('{"type":"reasoning.text","index":5}'), detail('{"type":"reasoning.text","index":0}'))),
+    "a detail of another format": ((), detail(_DETAIL.replace('"f"', '"g"')), (detail(_DETAIL, "1"),)),
+    "a signature that differs": ((), detail(_DETAIL.replace("}", ',"signature":"a"}')), (detail('{"type":"reasoning.text","index":0,"signature":"b"}', "1"),)),
+    "usage in each event": (_BLOCK, b'data: {"type":"message_delta","delta":{},"usage":{"output_tokens":NUMBER}}\n\n', ()),
+    "a block that is not there": (_BLOCK, RUNS["anthropic-text"][1], (OTHER_EVENTS["another-message"],)),
+    "a delta without a delta": (_BLOCK, b'data: {"type":"content_block_delta","index":0}\n\n', ()),
+    "a delta of unknown kind": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"odd_delta","text":"TEXT"}}\n\n', ()),
+    "a delta of unknown kind that says nothing": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"odd_delta"}}\n\n', ()),
+    "a delta in another event": ((*_BLOCK, RUNS["anthropic-text"][1]), RUNS["anthropic-text"][1].replace(b"_delta", b"_stop", 2).replace(b"text_stop", b"text_delta"), ()),
+    "nothing of its kind": (_BLOCK, b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","thinking":"TEXT"}}\n\n', ()),
+    "thinking that has not begun": (_THOUGHT, RUNS["anthropic-thinking"][1], (OTHER_EVENTS["another-message"], *_THOUGHT[1:])),
+    "late deltas": (_RESPONSE, RUNS["responses-text"][1], (OTHER_EVENTS["text-done"], RUNS["responses-text"][1].replace(b"NUMBER", b"9"))),
+    "after the end": (_RESPONSE, RUNS["responses-text"][1], (OTHER_EVENTS["terminal"],)),
+    "a text of another part": (_RESPONSE, RUNS["responses-text"][1], (RUNS["responses-text"][1].replace(b'"content_index":0', b'"content_index":1'),) * 3),
+    "a delta with logprobs": (_RESPONSE, RUNS["responses-text"][1].replace(b'"logprobs":[]', b'"logprobs":[{"token":"a"}]'), ()),
+    "a delta that is an object": (_RESPONSE, RUNS["responses-text"][1].replace(b'"TEXT"', b'{"text":"TEXT"}'), ()),
+    "a delta that grows": (_RESPONSE, RUNS["responses-text"][1].replace(b"TEXT", b"GROWN"), ()),
+}  # fmt: skip
+
+
+def numbered(event: bytes, number: int) -> bytes:
+    """The event with the words and numbers of its turn."""
+    event = event.replace(b"TEXT", b"w%d " % number).replace(b"GROWN", b"x" * (number + 16))
+    event = event.replace(b"BRACKET", b"[" if number % 4 < 2 else b"]")
+    return event.replace(b"INDEX", b"%d" % (number % 2)).replace(b"NUMBER", b"%d" % (number + 2)).replace(b"PAD", b"aB")
+
+
+@pytest.mark.parametrize("name", NO_RUNS)
+def test_events_that_do_more_than_add_their_texts(name: str) -> None:
+    """What handling the last of many events would not do alone is done for each of them, at its place."""
+    opening, event, between = NO_RUNS[name]
+    chat = b'"choices"' in event
+    # Before: of choice 0, of choice 1, and by turns, so that both are known. Behind: by turns, ending with choice 0.
+    numbers = [*range(0, 100, 2), *range(1, 100, 2), *range(100, 200)]
+    before = [*[_FIRST] * chat, *opening, *(numbered(event, number) for number in numbers)]
+    breaks = [numbered(event, 201) for event in between]
+    behind = [numbered(event, number) for number in range(203, 263)]
+    end = [call('{"function":{"arguments":"end"}}', "1")] if b"tool_calls" in event else []
+    end += [_LAST] * chat
+
+    same_in_every_read([*before, *breaks, *behind, *end])
+    # Settled again and again, so that there is more than one attempt to make a template.
+    watched = [step for place, read in enumerate(before) for step in (read, *[SNAPSHOT] * (place % 10 == 9))]
+    for step in (SNAPSHOT, SAVE):
+        same([*watched, *breaks, step, *behind, SNAPSHOT, *end])
+    same([*watched, b"".join(breaks), SNAPSHOT, *behind[1:], SNAPSHOT, *end])

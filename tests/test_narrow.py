@@ -146,3 +146,125 @@ def test_filter_results_that_are_too_deep_cost_their_event() -> None:
     assert [(problem.code, problem.event) for problem in result.problems] == [("limit_depth", 1), ("no_terminal", None)]
     body: Any = result.to_dict()
     assert body["choices"][0]["message"]["content"] == "aa"
+
+
+# -- Gemini ----------------------------------------------------------------------------------------
+
+
+def piece(text: Any = "a", usage: Any = None, index: Any = 0, **part: Any) -> dict[str, Any]:
+    content = {"parts": [{"text": text, **part}], "role": "model"}
+    chunk = {"candidates": [{"content": content, "index": index}], "modelVersion": "m", "responseId": "r"}
+    return chunk if usage is None else {**chunk, "usageMetadata": usage}
+
+
+def usage(count: int, *keys: str) -> dict[str, Any]:
+    details = [{"tokenCount": 4, "modality": "TEXT"}]
+    said = {"promptTokenCount": 4, "candidatesTokenCount": count, "promptTokensDetails": details}
+    return said | dict.fromkeys(keys, count)
+
+
+def with_candidate(chunk: dict[str, Any], **others: Any) -> dict[str, Any]:
+    return {**chunk, "candidates": [{**chunk["candidates"][0], **others}]}
+
+
+TOTAL, THOUGHTS = "totalTokenCount", "thoughtsTokenCount"
+GEMINI: dict[str, list[dict[str, Any]]] = {
+    "text": [piece(str(n), usage(n, TOTAL)) for n in range(600)],
+    "thoughts, then text": [
+        *(piece(str(n), usage(n, THOUGHTS), thought=True) for n in range(5)),
+        *(piece(str(n), usage(n, TOTAL)) for n in range(5)),
+    ],
+    "thoughts that are none": [*[piece()] * 3, *[piece(thought=False)] * 2, *[piece(thought=None)] * 2],
+    "keys that come and go": [
+        *(piece(usage=usage(n)) for n in range(4)),
+        *(piece(usage=usage(n, TOTAL, THOUGHTS)) for n in range(4)),
+        *(piece(usage=usage(n, THOUGHTS)) for n in range(4)),
+        *(piece(usage={"totalTokenCount": 7, "candidatesTokenCount": 8}) for n in range(4)),
+    ],
+    "keys in another order": [piece(usage={THOUGHTS: n, TOTAL: n}) for n in range(4)]
+    + [piece(usage={TOTAL: n, THOUGHTS: n}) for n in range(4)],
+    "a key that nobody knows": [piece(usage=usage(n, "newTokenCount")) for n in range(4)] + [piece()] * 4,
+    "values of other types": [
+        *(piece(usage=usage(n)) for n in range(4)),
+        *(piece(usage={**usage(9), "candidatesTokenCount": value}) for value in (None, "7", 7.0, 7.5, 2**70)),
+        *(piece(usage=usage(n)) for n in range(4)),
+        piece(usage={**usage(9), "promptTokensDetails": None}),
+    ],
+    "details that change": [
+        *(piece(usage={**usage(n), "promptTokensDetails": [{"tokenCount": n // 2}]}) for n in range(9)),
+        *(piece(usage={**usage(n), "promptTokensDetails": {"tokenCount": n}}) for n in range(2)),
+    ],
+    "usage in some": [piece(str(n), usage(n) if n % 2 else None) for n in range(9)],
+    "usage alone": [*(piece(usage=usage(n)) for n in range(4)), {"usageMetadata": {TOTAL: 9}}, piece(usage=usage(7))],
+    "usage of Vertex": [{**piece(usage={"trafficType": "ON_DEMAND"}), "createTime": f"t{n}"} for n in range(6)],
+    "candidates by turns": [piece(str(n), usage(n), n % 2) for n in range(9)],
+    "an index that comes late": [*[piece(index=None)] * 5, *[piece()] * 5, *[piece(index=None)] * 2],
+    "an index below 0": [*[piece()] * 4, *[piece(index=-1)] * 4],
+    "another id": [*[piece()] * 4, *[{**piece("b"), "responseId": "s"}] * 4],
+    "another model": [*[piece()] * 4, *[{**piece("b"), "modelVersion": "n"}] * 4],
+    "signatures": [
+        *[piece()] * 4,
+        piece("", thoughtSignature="s"),
+        *[piece("b")] * 4,
+        piece("c", thoughtSignature="t"),
+    ],
+    "a call between": [
+        *[piece()] * 4,
+        {"candidates": [{"content": {"parts": [{"functionCall": {"name": "f"}}]}}], "responseId": "r"},
+        *[piece("b")] * 4,
+    ],
+    "no role": [with_candidate(piece(), content={"parts": [{"text": "a"}]})] * 4 + [piece()] * 4,
+    "no content": [*[piece()] * 4, with_candidate(piece(), content=None), piece()],
+    "no part": [*[piece()] * 4, with_candidate(piece(), content={"parts": []}), piece()],
+    "two parts": [*[piece()] * 4, with_candidate(piece(), content={"parts": [{"text": "a"}] * 2}), piece()],
+    "two candidates": [*[piece()] * 4, {"candidates": [{"index": 0}, {"index": 1}]}, piece()],
+    "rated": [*[piece()] * 4, *[with_candidate(piece(), safetyRatings=[{"category": "C"}])] * 4],
+    "a blocked prompt": [*[piece()] * 4, {**piece(), "promptFeedback": {"blockReason": "OTHER"}}, piece()],
+    "after the end": [*[piece()] * 4, with_candidate(piece(), finishReason="STOP"), *[piece("b")] * 4],
+}
+
+
+@pytest.mark.parametrize("name", GEMINI)
+def test_gemini(name: str) -> None:
+    payloads = [msgspec.json.encode(chunk) for chunk in GEMINI[name]]
+    body, problems, none = run("gemini.generate", payloads, narrowly=False)
+    assert none == 0
+    other, noted, gone = run("gemini.generate", payloads, narrowly=True)
+    assert (json.dumps(other), noted) == (json.dumps(body), problems)
+    assert gone > 0
+
+
+@pytest.mark.parametrize("depth", range(246, 256))
+def test_details_that_are_too_deep_cost_their_event(depth: int) -> None:
+    """As deep as the limit, and deeper, they are to the narrow decoder what they are to the other."""
+    deep = {**usage(4), "promptTokensDetails": msgspec.Raw(b"[" * depth + b"]" * depth)}
+    chunks = [*[piece(usage=usage(3))] * 4, piece("b", usage=deep), piece("c", usage=usage(5))]
+    # What the narrow decoder does not know: a key of the candidate.
+    wide = [with_candidate(chunk, tokenCount=1) for chunk in chunks]
+    bodies = []
+    for stream in (chunks, wide):
+        result = reducer.reduce(b"".join(b"data: %b\n\n" % msgspec.json.encode(chunk) for chunk in stream))
+        body: Any = result.to_dict()
+        bodies.append((body["candidates"][0]["content"], body["usageMetadata"], [p.code for p in result.problems]))
+
+    assert bodies[0] == bodies[1]
+
+
+def test_not_more_usages_than_some_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reducer.dialects.gemini_generate._text_decoders", {})
+    monkeypatch.setattr("reducer.dialects.gemini_generate._MAX_DECODERS", 1)
+    keys = [THOUGHTS] * 4 + [TOTAL] * 4 + [THOUGHTS] * 4
+    payloads = [msgspec.json.encode(piece(str(n), usage(n, key))) for n, key in enumerate(keys)]
+    body, problems, _ = run("gemini.generate", payloads, narrowly=False)
+    other, noted, gone = run("gemini.generate", payloads, narrowly=True)
+    assert (json.dumps(other), noted, gone) == (json.dumps(body), problems, 5)
+
+
+def test_saved_with_a_usage_that_is_kept() -> None:
+    stream = reducer.Reducer()
+    for n in range(8):
+        stream.feed(b"data: %b\n\n" % msgspec.json.encode(piece(str(n), usage(n))))
+    resumed = reducer.Reducer.resume(stream.save())
+
+    assert resumed.snapshot().json() == stream.snapshot().json()
+    assert stream.close().to_dict()["usageMetadata"] == usage(7)  # type: ignore[index]

@@ -8,6 +8,7 @@ from msgspec import UNSET, field
 
 from reducer.decoding import Report
 from reducer.dialects._dialect import LimitReached, Options, Row, State
+from reducer.dialects._entries import Entries
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch, loses_usage, merge_usage
 from reducer.dialects._wire import Wire, from_dict
@@ -118,18 +119,28 @@ def check_growth(state: Any, choices: list[Any], *, bounded: bool = True) -> Non
         raise LimitReached("choices", len(state.choices) + len(new))
 
 
-def with_logprobs(old: Any, value: Any) -> Any:
+def with_logprobs(old: Any, value: Any, *, typed: bool) -> Any:
     """Lists extend, other values take the last; null until an object, and a null list stays null (decision 9)."""
     if type(value) is not dict:
         return value if value is not None or old is UNSET else old
     if type(old) is not dict:
         old = {}
     for key, entry in value.items():
-        if type(entry) is list and type(old.get(key)) is list:
-            old[key].extend(entry)
+        if type(entry) is list:
+            entries = old.get(key)
+            if type(entries) is not Entries:
+                entries = old[key] = Entries()
+            entries.extend(entry, typed=typed)
         elif entry is not None or key not in old:
-            old[key] = list(entry) if type(entry) is list else entry
+            old[key] = entry
     return old
+
+
+def built_logprobs(value: Any) -> Any:
+    """Return what `with_logprobs` made, for a body."""
+    if type(value) is not dict:
+        return value
+    return {key: entry.build() if type(entry) is Entries else entry for key, entry in value.items()}
 
 
 def watched(piece: str, text: Fragments, watch: Watch) -> tuple[Fragments, Watch | None]:

@@ -47,7 +47,7 @@ class State(Saved):
     """
 
     unsaved = ("options", "report", "row")
-    caches = ("narrow",)
+    caches: tuple[str, ...] = ("narrow",)
     __slots__ = ("begun", "done", "error", "narrow", "options", "report", "row", "whole")
 
     def __init__(self, options: Options, report: Report, row: Row) -> None:
@@ -76,9 +76,10 @@ class Dialect(NamedTuple):
     finished: Callable[[Any], bool]  # terminal evidence has been seen
     has_content: Callable[[Any], bool]  # the first content has been seen
     find_error: Callable[[dict[str, Any], str | None], ProviderError | None]
-    # Fast lanes. `texts`: the texts that handling this event would add to the state (key, value, sink with `add_all`),
-    # if it would do nothing else that handling the last of many such events would not do alone; values at the paths
-    # `idle` may vary meanwhile, and numbers at the paths `routes` may, which say where the texts belong.
+    # Fast lanes. `texts`: the texts that handling this event, which `decode` has made, would add to the state (key,
+    # value, sink with `add_all`), if it would do nothing else that handling the last of many such events would not do
+    # alone; values at the paths `idle` may vary meanwhile, and numbers at the paths `routes` may, which say where the
+    # texts belong. Where these vary, the last event says nothing of the places of the others.
     texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
     idle: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()

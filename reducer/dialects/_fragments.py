@@ -2,14 +2,14 @@
 
 ``text += piece`` on an attribute copies the whole text each time; a list of small strings takes
 fifteen times the text's size, and one emoji makes every character of a joined ``str`` four bytes wide.
-So pieces are gathered and every few hundred become one block of UTF-8.
+So pieces are gathered and every few dozen join a block of UTF-8.
 """
 
 from __future__ import annotations
 
 from reducer.saving import Saved
 
-GATHERED = 256
+GATHERED = 32  # so few, because a response may have many texts
 
 
 class Fragments(Saved):
@@ -23,6 +23,8 @@ class Fragments(Saved):
     def __init__(self, text: str = "") -> None:
         self._blocks = bytearray()
         self.pieces = [text] if text else []
+        if not text.isascii():
+            self.gather()
 
     def append(self, piece: str) -> None:
         pieces = self.pieces
@@ -40,6 +42,14 @@ class Fragments(Saved):
         # A bytearray grows in place, so that gathering stays linear.
         self._blocks += "".join(self.pieces).encode("utf-8", "surrogatepass")
         self.pieces = []
+
+    def says(self, text: str) -> bool:
+        """Whether this is the text; cheaper than to make a ``str`` of it."""
+        pieces = self.pieces
+        if len(pieces) == 1 and not self._blocks:
+            return pieces[0] == text
+        self.gather()
+        return self._blocks == text.encode("utf-8", "surrogatepass")
 
     def __str__(self) -> str:
         text = "".join(self.pieces)

@@ -703,14 +703,14 @@ def texts(state: MessageState, event: Event) -> list[tuple[str, str, Any]] | Non
         return None
     delta = event.delta
     block = state.blocks.get(event.index)  # type: ignore[arg-type]
-    if delta is None or delta.extra or event.extra or block is None:
+    if delta is None or block is None:
         return None
     key = _LANE_KEYS.get(delta.type or "")
-    if key is None or any(getattr(delta, name) for name in Delta.__struct_fields__ if name not in ("type", key)):
+    if key is None:
         return None
     value = getattr(delta, key)
     sink = block.input if key == "partial_json" else block.texts.get(key)
-    return [(key, value, sink)] if type(value) is str and value and sink is not None else None
+    return [(key, value, sink)] if value and sink is not None else None
 
 
 def recognise(obj: dict[str, Any]) -> bool:

@@ -23,16 +23,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import Dialect, LimitReached, Options, State
+from reducer.dialects._dialect import AGAIN, Dialect, LimitReached, Options, State
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._repairs import Watch
@@ -97,6 +97,39 @@ class Wrapped(Wire, rename="camel", kw_only=True):
     metadata: Any = None
     consumed_credits: Any = None
     remaining_credits: Any = None
+
+
+# What most chunks are: a piece of text of one candidate, and the usage so far.
+
+TEXT = "\x7ftext"  # as a type no wire has it
+
+
+class TextPart(Wire, kw_only=True):
+    text: str
+    thought: bool = False
+
+
+class TextContent(Wire, kw_only=True):
+    parts: tuple[TextPart]
+    role: str | None = None
+
+
+class TextCandidate(Wire, kw_only=True):
+    content: TextContent
+    index: int | None = None
+
+
+UsageT = TypeVar("UsageT")
+
+
+class TextChunk(Wire, Generic[UsageT], rename="camel", kw_only=True):
+    type: ClassVar[str] = TEXT
+
+    candidates: tuple[TextCandidate]
+    usage_metadata: UsageT | None = None
+    model_version: str | None = None
+    create_time: Any = None
+    response_id: str | None = None
 
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
@@ -233,6 +266,38 @@ class UsageMetadata(Body, frozen=True, rename="camel"):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+class TextUsage(msgspec.Struct):
+    """The usage of a chunk of text; subclasses have the fields, see `text_decoder`."""
+
+    promptTokensDetails: ClassVar[Any] = UNSET
+
+
+# The types of a usage's values; `serviceTier` is no field, as few endpoints have it.
+_USAGE: dict[str, Any] = {
+    key: int if key.endswith("Count") else list[Any] if key.endswith("Details") else str
+    for key in (*UsageMetadata.__struct_encode_fields__, "serviceTier")
+    if key != "extra"
+}
+_USAGE["promptTokensDetails"] = msgspec.Raw  # nearly always the same bytes as in the chunk before
+_MAX_DECODERS = 64
+_text_decoders: dict[tuple[str, ...], Callable[[bytes], Any]] = {}
+
+
+def text_decoder(keys: tuple[str, ...]) -> Callable[[bytes], Any] | None:
+    """The decoder for a chunk of text whose usage has exactly these keys.
+
+    So each such usage says again all that the one before said, and the last is all there is to know.
+    """
+    decoder = _text_decoders.get(keys)
+    if decoder is None and len(_text_decoders) < _MAX_DECODERS and all(key in _USAGE for key in keys):
+        fields = [(key, _USAGE[key]) for key in keys]
+        usage: Any = None
+        if keys:
+            usage = msgspec.defstruct("Usage", fields, bases=(TextUsage,), forbid_unknown_fields=True, gc=False)
+        decoder = _text_decoders[keys] = msgspec.json.Decoder(TextChunk[usage]).decode
+    return decoder
+
+
 _FINISH: dict[str, FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
@@ -314,11 +379,12 @@ class GenerateContentResponse(Body, frozen=True, rename="camel"):
 class _Text(Saved):
     """A text part: its text in the making, and what it carries."""
 
-    __slots__ = ("signature", "text", "thought", "watch")
+    __slots__ = ("signature", "text", "thinks", "thought", "watch")
 
     def __init__(self, state: GeminiState, thought: Any, signature: Any) -> None:
         self.text = Fragments()
         self.thought = thought
+        self.thinks = bool(thought)
         self.signature = signature
         self.watch: Watch | None = Watch("cumulative" in state.options.repairs)
 
@@ -385,15 +451,13 @@ class _Candidate(Saved):
     """One candidate in the making."""
 
     __slots__ = (
-        "calls", "citations", "cited", "content", "finish", "index", "last", "logprobs", "open", "parts", "plain",
-        "role",
+        "calls", "citations", "cited", "content", "finish", "index", "last", "logprobs", "open", "parts", "role",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.index: int | None = None  # as the wire gave it
         self.role: str | None = None
         self.parts: list[_Text | _Call | dict[str, Any]] = []
-        self.plain: Fragments | None = None  # the text of the last part, if plain text joins it without more ado
         self.calls = 0  # how many of them are function calls
         self.open: list[_Call] = []  # calls that will continue, in order of appearance
         self.content: dict[str, Any] | None = None  # a content was there; its unknown keys
@@ -407,7 +471,8 @@ class _Candidate(Saved):
 class GeminiState(State):
     """A generated answer in the making."""
 
-    __slots__ = ("candidates", "feedback", "id", "last", "model", "reported", "usage")
+    __slots__ = ("candidates", "details", "feedback", "id", "last", "model", "newest", "reported", "texts", "usage")
+    caches = (*State.caches, "details", "newest")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
@@ -415,9 +480,20 @@ class GeminiState(State):
         self.model: str | None = None
         self.reported: set[str] = set()  # codes that are reported once
         self.usage: dict[str, Any] | None = None
+        self.newest: TextUsage | None = None  # what lies over it, and has no key that it has not
+        self.details: Any = None  # `promptTokensDetails` of that, known to be sound
         self.feedback: dict[str, Any] | None = None
         self.last: dict[str, Any] = {}
         self.candidates: dict[int, _Candidate] = {}
+        # By the index on the wire, the last part of a candidate, where a text joins it without more ado.
+        self.texts: dict[int | None, _Text] = {}
+
+    def settle(self) -> None:
+        if self.newest is not None:
+            newest = msgspec.structs.asdict(self.newest).items()
+            said = {key: msgspec.json.decode(value) if type(value) is msgspec.Raw else value for key, value in newest}
+            self.usage = {**(self.usage or {}), **said}
+            self.newest = None
 
 
 # -- handlers ------------------------------------------------------------------------------------
@@ -436,58 +512,70 @@ def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
     state.row = HANDLERS["OPEN"]
 
 
-def on_chunk(state: GeminiState, chunk: Chunk) -> None:
-    candidates = chunk.candidates
+def on_text(state: GeminiState, chunk: TextChunk[Any]) -> object:
+    """A piece of text that goes on where its candidate's last part ended, and nothing else."""
     usage = chunk.usage_metadata
-    if (
-        candidates
-        and chunk.extra is None
-        and chunk.response_id == state.id
-        and chunk.model_version == state.model
-        and chunk.prompt_feedback is None
-        and len(candidates) == 1
-        and _goes_on(state, candidates[0])
-    ):
-        # Nearly every chunk: a piece of plain text, and the usage so far.
-        if usage is not None:
-            if state.usage is None:
-                state.usage = {}
-            state.usage.update(usage)
-        if chunk.create_time is not None:
-            state.last["createTime"] = chunk.create_time
-        if state.narrow is None and type(chunk) is Chunk:
-            state.narrow = _decode_chunk
-    else:
-        _take_chunk(state, chunk, candidates)
+    if usage is not None and usage.promptTokensDetails != state.details and not _are_sound(state, usage):
+        return _refuse(state)
+    if chunk.response_id == state.id and chunk.model_version == state.model:
+        wire = chunk.candidates[0]
+        part = wire.content.parts[0]
+        last = state.texts.get(wire.index)
+        if last is not None and last.thinks is part.thought:
+            if usage is not None:
+                state.newest = usage
+            if chunk.create_time is not None:
+                state.last["createTime"] = chunk.create_time
+            text = last.text
+            pieces = text.pieces
+            pieces.append(part.text)
+            if len(pieces) >= GATHERED:
+                text.gather()
+            return None
+    return _refuse(state)
 
 
-def _goes_on(state: GeminiState, wire: WireCandidate) -> bool:
-    """Take what is nothing but plain text that goes on where the candidate's last part ended."""
-    candidate = state.candidates.get(wire.index or 0)
-    content = wire.content
-    if candidate is None or content is None or wire.finish_reason:
-        return False
-    plain = candidate.plain
-    parts = content.parts
-    if plain is None or parts is None or len(parts) != 1 or len(parts[0]) != 1:
-        return False
-    text = parts[0].get("text")
-    if (
-        type(text) is not str
-        or wire.safety_ratings is not None
-        or wire.grounding_metadata is not None
-        or wire.citation_metadata is not None
-        or wire.logprobs_result is not None
-        or (candidate.role is None and content.role)
-    ):
-        return False
-    if wire.index is not None:
-        candidate.index = wire.index
-    pieces = plain.pieces
-    pieces.append(text)
-    if len(pieces) >= GATHERED:
-        plain.gather()
+def _refuse(state: GeminiState) -> object:
+    """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
+    state.narrow = None
+    return AGAIN
+
+
+def _are_sound(state: GeminiState, usage: TextUsage) -> bool:
+    """Whether the details of a usage are what the wide decoder would take; the same bytes are not looked at again."""
+    if usage.promptTokensDetails is not UNSET:
+        try:
+            msgspec.json.decode(usage.promptTokensDetails, type=list[Any])
+        except (ValueError, RecursionError):
+            return False
+    state.details = usage.promptTokensDetails
     return True
+
+
+def on_chunk(state: GeminiState, chunk: Chunk) -> None:
+    _take_chunk(state, chunk, chunk.candidates)
+    state.narrow = _narrow_for(state, chunk)
+
+
+def _narrow_for(state: GeminiState, chunk: Chunk) -> Callable[[bytes], Any] | None:
+    """The decoder that would have done for this chunk, if it was a piece of text and nothing else."""
+    candidates = chunk.candidates
+    if type(chunk) is not Chunk or chunk.prompt_feedback is not None or not candidates or len(candidates) != 1:
+        return None
+    wire = candidates[0]
+    content = wire.content
+    if content is None or not content.parts or len(content.parts) != 1 or wire.index not in state.texts:
+        return None
+    rest = (
+        wire.finish_reason,
+        wire.safety_ratings,
+        wire.grounding_metadata,
+        wire.citation_metadata,
+        wire.logprobs_result,
+    )
+    if any(value is not None for value in rest):
+        return None
+    return text_decoder(tuple(chunk.usage_metadata or ()))
 
 
 def _take_chunk(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate] | None) -> None:
@@ -495,6 +583,7 @@ def _take_chunk(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate
     if candidates:
         _check_growth(state, candidates)
     state.begun = True
+    state.settle()
     if chunk.usage_metadata is not None:
         state.usage = {} if state.usage is None else state.usage
         take_last(state.usage, chunk.usage_metadata)
@@ -519,10 +608,16 @@ def _add_candidate(state: GeminiState, wire: WireCandidate) -> None:
     candidate = state.candidates.get(index)
     if candidate is None:
         candidate = state.candidates[index] = _Candidate()
-    if wire.index == index:
+    if wire.index == index != candidate.index:
+        state.texts.pop(candidate.index, None)
         candidate.index = index
     if wire.content is not None:
         _add_content(state, candidate, wire.content)
+    last = candidate.parts[-1] if candidate.parts else None
+    if isinstance(last, _Text) and last.watch is None and not last.signature and candidate.role is not None:
+        state.texts[candidate.index] = last
+    else:
+        state.texts.pop(candidate.index, None)
     if wire.finish_reason:
         if wire.finish_reason != candidate.finish:
             _report_change(state, "finish_reason_differs", candidate.finish, wire.finish_reason)
@@ -613,9 +708,6 @@ def _add_content(state: GeminiState, candidate: _Candidate, content: WireContent
             candidate.parts.append(part)
         elif part:
             state.report("wrong_type", {"content.parts": part}, "left out")
-    last = candidate.parts[-1] if candidate.parts else None
-    steady = isinstance(last, _Text) and last.watch is None and not last.signature and not last.thought
-    candidate.plain = last.text if steady else None  # type: ignore[union-attr]
 
 
 _TEXT_KEYS = frozenset({"text", "thought", "thoughtSignature"})
@@ -632,7 +724,7 @@ def _add_text(state: GeminiState, candidate: _Candidate, text: str, part: dict[s
     if not text and not signature:
         return  # an empty unsigned text is no part
     last = candidate.parts[-1] if candidate.parts else None
-    if not isinstance(last, _Text) or last.signature or bool(last.thought) != bool(thought) or (text and signature):
+    if not isinstance(last, _Text) or last.signature or last.thinks != bool(thought) or (text and signature):
         last = _Text(state, thought, signature)
         last.add(text)
         candidate.parts.append(last)
@@ -840,7 +932,7 @@ def _check_parts(limits: Limits, candidate: _Candidate, parts: list[Any]) -> int
     """Return how many parts these would add, at most; raise if that is too many for their candidate."""
     added = calls = 0
     last = candidate.parts[-1] if candidate.parts else None
-    before = bool(last.thought) if isinstance(last, _Text) and not last.signature else None
+    before = last.thinks if isinstance(last, _Text) and not last.signature else None
     for part in parts:
         call = part.get("functionCall") if type(part) is dict else None
         kind = None
@@ -886,7 +978,7 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk},
     "WHOLE": {"chunk": on_chunk_after_whole},
     # No row for `[DONE]`: Gemini sends none, and one that a proxy adds is no evidence that the answer is whole.
-    "OPEN": {"chunk": on_chunk},
+    "OPEN": {"chunk": on_chunk, TEXT: on_text},
 }
 
 
@@ -899,6 +991,7 @@ def build(state: GeminiState, report: Report) -> dict[str, Any] | None:
         return state.whole
     if not state.begun:
         return None
+    state.settle()
     body: dict[str, Any] = {}
     if state.candidates:
         body["candidates"] = [_build_candidate(candidate, report) for _, candidate in sorted(state.candidates.items())]
@@ -948,6 +1041,40 @@ def _report_repairs(state: GeminiState, report: Report) -> None:
                 report(*verdict)
 
 
+def texts(state: GeminiState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
+    """The text that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
+    candidates = chunk.candidates
+    if state.row is not HANDLERS["OPEN"] or not candidates or len(candidates) != 1 or chunk.extra:
+        return None
+    if (chunk.response_id or state.id) != state.id or (chunk.model_version or state.model) != state.model:
+        return None
+    wire = candidates[0]
+    content = wire.content
+    last = state.texts.get(wire.index)
+    if last is None or content is None or content.extra or not content.parts or len(content.parts) != 1:
+        return None
+    part = content.parts[0]
+    text = part.get("text")
+    if type(text) is not str or not text or not _is_text(part) or part.get("thoughtSignature"):
+        return None
+    if last.thinks != bool(part.get("thought")) or not _is_settled(state.candidates[_index(wire)], wire):
+        return None
+    return [("text", text, last.text)]
+
+
+def _is_settled(candidate: _Candidate, wire: WireCandidate) -> bool:
+    """Whether a candidate has everything that a chunk says beside its content."""
+    if wire.extra or wire.citation_metadata is not None or wire.logprobs_result is not None:
+        return False
+    said = {
+        "finishReason": wire.finish_reason or candidate.finish,
+        "safetyRatings": wire.safety_ratings,
+        "groundingMetadata": wire.grounding_metadata,
+    }
+    has = {"finishReason": candidate.finish, **candidate.last}
+    return all(value is None or repr(has.get(key)) == repr(value) for key, value in said.items())
+
+
 def recognise(obj: dict[str, Any]) -> bool:
     obj = unwrapped(obj)
     return "choices" not in obj and any(key in obj for key in _KEYS)
@@ -979,5 +1106,12 @@ DIALECT = Dialect(
     finished=finished,
     has_content=lambda state: any(candidate.parts for candidate in state.candidates.values()),
     find_error=find_error,
+    texts=texts,
+    idle=tuple(
+        f"{wrapper}usageMetadata.{key}TokenCount"
+        for wrapper in ("", "response.")
+        for key in ("candidates", "thoughts", "total")
+    ),
+    routes=("candidates.0.index",),
     handlers=HANDLERS,
 )

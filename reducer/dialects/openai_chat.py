@@ -30,6 +30,7 @@ from reducer.decoding import Report, decode
 from reducer.dialects._completion import (
     Envelope,
     Usage,
+    built_logprobs,
     check_growth,
     is_undecided,
     place,
@@ -910,7 +911,7 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
         choice.finish = wire.finish_reason
     if wire.logprobs is not choice.logprobs:
         if wire.logprobs is not UNSET:
-            choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
+            choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs, typed=wire.extra is None)
     if wire.content_filter_results is not UNSET and wire.content_filter_results != choice.filters:
         _add_filters(state, choice, wire.content_filter_results)
     if wire.native_finish_reason is not None:
@@ -1263,6 +1264,8 @@ def _is_json(text: str) -> bool:
 
 def _open(state: ChatState, choice: _Choice, index: int | None) -> _Call:
     call = _Call(state, index)
+    if choice.calls and choice.calls[-1].plain is not None:
+        choice.calls[-1].plain.gather()  # most often it is over
     choice.calls.append(call)
     if index is not None:
         choice.at_index[index] = call
@@ -1354,7 +1357,7 @@ def _build_choice(index: int, choice: _Choice, report: Report | None, text_keys:
     if finish is None and report is not None and not (choice.audio or {}).get("expires_at"):
         report("no_finish_reason", {"index": index}, None)
     if choice.logprobs is not UNSET:
-        body["logprobs"] = choice.logprobs
+        body["logprobs"] = built_logprobs(choice.logprobs)
     if choice.token_ids is not None:
         body["token_ids"] = choice.token_ids
     for key, value in choice.extra.items():
@@ -1429,7 +1432,7 @@ def _has_deltas(choice: _Choice) -> bool:
 def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     """The texts that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
     choices = chunk.choices
-    if not choices or len(choices) != 1 or state.counted is not None or state.row["chunk"] is not on_chunk:
+    if not choices or len(choices) != 1:
         return None
     if (chunk.id and chunk.id != state.id) or (chunk.model and chunk.model != state.model):
         return None
@@ -1438,10 +1441,7 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     wire = choices[0]
     delta = wire.delta
     choice = state.choices.get(place(wire))
-    if delta is None or choice is None or not _is_settled(choice, wire) or delta.extra:
-        return None
-    if delta.function_call is not None or delta.rare is not None:
-        return None
+    if delta is None or choice is None or not _is_settled(choice, wire) or delta.function_call is not None:
         return None
     found: list[tuple[str, str, Any]] = []
     for key in TEXTS:
@@ -1449,7 +1449,7 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
         if value is UNSET or (value is None and (key == "content" or key in choice.texts)):
             continue
         text = choice.content if key == "content" else choice.texts.get(key)
-        if type(value) is not str or text is None or text.parts is not None or text.text is None:
+        if text is None or text.parts is not None or text.text is None:
             return None
         if value and text.watch is not None:
             return None
@@ -1461,10 +1461,12 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     if delta.tool_calls:
         entry = delta.tool_calls[0]
         call = choice.at_index.get(entry.index) if entry.index is not None else None
-        if call is None or entry.id or entry.custom is not None or entry.extra:
+        if call is None or entry.id or entry.custom is not None:
             return None
+        if call is not choice.touched and len(state.choices) > 1:
+            return None  # the last of many tells it of its own choice only
         function = entry.function
-        if function is None or function.name or function.extra or (entry.type and call.type is None):
+        if function is None or function.name or (entry.type and call.type is None):
             return None
         if type(function.arguments) is not str or call.watch is not None or call.arguments is None:
             return None
@@ -1473,7 +1475,7 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     if delta.reasoning_details:
         detail = msgspec.to_builtins(delta.reasoning_details[0])
         last = choice.details[-1] if choice.details else None
-        if type(detail) is not dict or type(last) is not dict or not _same_detail(last, detail):
+        if type(last) is not dict or not _same_detail(last, detail):
             return None
         for key, value in detail.items():
             if key in _DETAIL_TEXTS and type(value) is str:
@@ -1494,16 +1496,11 @@ def _is_settled(choice: _Choice, wire: WireChoice) -> bool:
         return False  # the second time may be a replay (C45)
     if wire.logprobs is not UNSET and (wire.logprobs is not None or choice.logprobs is UNSET):
         return False
-    if wire.rare is not None or wire.token_ids is not None:
+    if wire.token_ids is not None:
         return False
     if wire.matched_stop is not UNSET and not _is_settled_value(choice.extra, "matched_stop", wire.matched_stop):
         return False
-    filters: Any = wire.content_filter_results
-    if type(filters) is msgspec.Raw and filters != choice.filters:
-        return False
-    if wire.extra and not all(_is_settled_value(choice.extra, key, value) for key, value in wire.extra.items()):
-        return False
-    if type(filters) is dict and not _is_settled_value(choice.extra, "content_filter_results", filters):
+    if wire.content_filter_results is not UNSET and wire.content_filter_results != choice.filters:
         return False
     return _is_settled_value(choice.extra, "native_finish_reason", wire.native_finish_reason) and _is_settled_value(
         choice.extra, "stop_reason", wire.stop_reason

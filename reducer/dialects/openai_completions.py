@@ -27,6 +27,7 @@ from reducer.decoding import Report
 from reducer.dialects._completion import (
     Envelope,
     Usage,
+    built_logprobs,
     check_growth,
     is_undecided,
     place,
@@ -38,7 +39,7 @@ from reducer.dialects._dialect import Dialect, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import GATHERED, Fragments
-from reducer.dialects._repairs import Watch
+from reducer.dialects._repairs import Watch, loses_usage
 from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
 from reducer.dialects._wire import Wire
 from reducer.saving import Saved
@@ -258,7 +259,7 @@ def _add_to(state: CompletionState, choice: _Choice, wire: WireChoice) -> None:
             state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
         choice.finish = wire.finish_reason
     if wire.logprobs is not choice.logprobs and wire.logprobs is not UNSET:
-        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs)
+        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs, typed=wire.extra is None)
     if wire.content_filter_results is not None:
         merge(choice.extra, {"content_filter_results": wire.content_filter_results})
     if wire.stop_reason is not None:
@@ -319,13 +320,39 @@ def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[st
         if verdict is not None:
             report(*verdict)
     if choice.logprobs is not UNSET:
-        body["logprobs"] = choice.logprobs
+        body["logprobs"] = built_logprobs(choice.logprobs)
     if choice.token_ids is not None:
         body["token_ids"] = choice.token_ids
     for key, value in choice.extra.items():
         if value is not None:
             body.setdefault(key, value)
     return body
+
+
+# Keys of a choice of which the last value counts.
+_LAST = ("content_filter_results", "stop_reason", "matched_stop", "prompt_token_ids", "prompt_logprobs")
+
+
+def texts(state: CompletionState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
+    """The text that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
+    choices = chunk.choices
+    if state.row["chunk"] is not on_chunk or not choices or len(choices) != 1 or chunk.extra:
+        return None
+    if (chunk.id or state.id) != state.id or (chunk.model or state.model) != state.model:
+        return None
+    if chunk.usage and state.usage is not None and loses_usage(state.usage, chunk.usage):
+        return None
+    wire = choices[0]
+    choice = state.choices.get(place(wire))
+    if choice is None or choice.watch is not None or not wire.text or wire.extra or wire.token_ids is not None:
+        return None
+    if wire.logprobs is not UNSET and (wire.logprobs is not None or choice.logprobs is UNSET):
+        return None
+    said = {key: getattr(wire, key) for key in _LAST} | {"finish_reason": wire.finish_reason or choice.finish}
+    has = {**choice.extra, "finish_reason": choice.finish}
+    if any(value is not None and repr(has.get(key)) != repr(value) for key, value in said.items()):
+        return None
+    return [("text", wire.text, choice.text)]
 
 
 def recognise(obj: dict[str, Any]) -> bool:
@@ -370,5 +397,8 @@ DIALECT = Dialect(
     finished=finished,
     has_content=lambda state: any(choice.text for choice in state.choices.values()),
     find_error=find_error,
+    texts=texts,
+    idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
+    routes=("choices.0.index",),
     handlers=HANDLERS,
 )

@@ -17,6 +17,10 @@ An item lives in a slot. Events find it by a known item id, else by ``output_ind
 every event (R5), change them between stages (R6), and use one index for everything (R9). What was never added
 is made when it is first heard of (R11). Indices are sparse and compacted at the end (R10).
 
+What a stage repeats is not kept twice: texts lie in `_Text`, as UTF-8, and items and parts have an empty string or list
+in their places until the body is built. No handler leaves a whole item or response on its event, for the engine keeps
+the last one.
+
 Envelopes (the ``response`` of an event) overlay each other key by key; their ``output`` does not count before
 the terminal one, except that a non-empty one is a checkpoint that replaces the slots (R21).
 """
@@ -252,16 +256,16 @@ class _Text(Saved):
         """Take a later stage's text, unless it is empty or a proper prefix or suffix of what is there."""
         if stage < self.stage and self.fragments:
             return
-        old = str(self.fragments)
-        if text != old and old:
-            if not text:
-                return
-            if old.startswith(text) or old.endswith(text):
-                report("shorter_text", {where: text}, old)
-                return
-            if self.stage >= PART_DONE:
-                report("sources_differ", {where: old}, text)
-        if text != old:
+        if not self.fragments.says(text):
+            old = str(self.fragments)
+            if old:
+                if not text:
+                    return
+                if old.startswith(text) or old.endswith(text):
+                    report("shorter_text", {where: text}, old)
+                    return
+                if self.stage >= PART_DONE:
+                    report("sources_differ", {where: old}, text)
             self.fragments = Fragments(text)
         self.stage = stage
 
@@ -272,9 +276,9 @@ class _Part(Saved):
     __slots__ = ("annotations", "field", "logprobs", "obj", "text")
 
     def __init__(self, obj: dict[str, Any], stage: int, field: str | None = None) -> None:
-        self.obj = obj
         self.field = field or ("refusal" if obj.get("type") == "refusal" else "text")
         value = obj.get(self.field)
+        self.obj = obj if type(value) is not str else {**obj, self.field: ""}
         self.text = _Text(value if type(value) is str else "", stage) if field or type(value) is str else None
         self.logprobs: list[Any] | None = None
         self.annotations: dict[int, Any] | None = None
@@ -286,11 +290,11 @@ class _Part(Saved):
                 report("sources_differ", {where: str(self.text.fragments)}, obj)
             self.__init__(obj, stage)  # type: ignore[misc]
             return
-        self.obj = obj
         self.annotations = None
         if obj.get("logprobs"):
             self.logprobs = None
         value = obj.get(self.field)
+        self.obj = obj if type(value) is not str else {**obj, self.field: ""}
         if type(value) is str:
             self.text.replace(value, stage, report, where)
 
@@ -322,7 +326,7 @@ class _Slot(Saved):
     def take(self, item: dict[str, Any], stage: int, report: Report) -> None:
         """Put a whole item in the place of what is there; texts and parts only as far as they are stronger."""
         if stage == TERMINAL and self.done:
-            _compare(self.build(), item, report)
+            _compare(self.build(texts=False), item, report)
         self.item = dict(item)
         self.commands = {}
         self.outputs = {}
@@ -333,11 +337,13 @@ class _Slot(Saved):
                     self.texts[key].replace(value, stage, report, key)
                 else:
                     self.texts[key] = _Text(value, stage)
+                self.item[key] = ""
             elif value is not None:
                 self.texts.pop(key, None)
         operation = item.get("operation")
         if type(operation) is dict and type(operation.get("diff")) is str:
             self.texts.setdefault("diff", _Text()).replace(operation["diff"], stage, report, "diff")
+            self.item["operation"] = {**operation, "diff": ""}
         for key in PART_LISTS:
             value = item.get(key)
             # An empty list takes nothing back: what came before the item, or in its deltas, stays.
@@ -345,6 +351,7 @@ class _Slot(Saved):
                 continue
             if all(type(entry) is dict for entry in value):
                 self._take_parts(key, value, stage, report)
+                self.item[key] = []
             else:
                 self.parts.pop(key, None)  # what is no part stays as it is
         self.done = self.done or stage >= ITEM_DONE
@@ -390,15 +397,16 @@ class _Slot(Saved):
         parts = [part.text for parts in self.parts.values() for part in parts.values() if part.text is not None]
         return [*self.texts.values(), *parts]
 
-    def build(self) -> dict[str, Any]:
+    def build(self, *, texts: bool = True) -> dict[str, Any]:
+        """The item so far; if it is only to be compared, without the texts that stages may tell in part."""
         item = dict(self.item)
-        for key, parts in self.parts.items():
+        for key, parts in self.parts.items() if texts else ():
             item[key] = [parts[index].build() for index in sorted(parts)]
         for key, text in self.texts.items():
             if key == "diff":
                 operation = item.get("operation")
                 item["operation"] = {**(operation if type(operation) is dict else {}), "diff": str(text.fragments)}
-            else:
+            elif texts:
                 item[key] = str(text.fragments)
         if self.commands:
             action = item.get("action")
@@ -440,7 +448,7 @@ class ResponsesState(State):
         self.slots: list[_Slot] = []
         self.by_id: dict[str, _Slot] = {}
         self.by_index: dict[int, _Slot] = {}  # the newest of each index
-        self.output: list[Any] | None = None  # as the terminal event left it
+        self.output: list[Any] | None = None  # as the terminal event left it: slots, and items that were never heard of
         self.terminal_extra: dict[str, Any] = {}
         # The text that the last delta went to: most deltas follow one of their own kind.
         self.delta_type: str | None = None  # None: the next one may go elsewhere
@@ -604,6 +612,7 @@ def on_terminal(state: ResponsesState, event: Event) -> None:
     _report_repairs(state, state.report)
     output = envelope.get("output")
     state.output = _reconciled(state, output if type(output) is list else [])
+    event.response = None
     state.slots = []
     state.by_id = {}
     state.by_index = {}
@@ -621,7 +630,7 @@ def _reconciled(state: ResponsesState, output: list[Any]) -> list[Any]:
     """Put the terminal items over the slots; what the terminal event lacks stays (R1-R4)."""
     slots = state.in_order()
     if not output:
-        return [slot.build() for slot in slots if slot.item]
+        return [slot for slot in slots if slot.item]
     matches = _matched(state, output, slots)
     body: list[tuple[int, Any]] = []
     for place, item in enumerate(output):
@@ -630,7 +639,7 @@ def _reconciled(state: ResponsesState, output: list[Any]) -> list[Any]:
             body.append((place, item))
             continue
         slot.take(item, TERMINAL, state.report)
-        body.append((place if slot.index is None else slot.index, slot.build()))
+        body.append((place if slot.index is None else slot.index, slot))
     done = [slot for slot in slots if slot.done]
     if len(output) < len(done):
         taken = {id(slot) for slot in matches.values()}
@@ -639,7 +648,7 @@ def _reconciled(state: ResponsesState, output: list[Any]) -> list[Any]:
                 state.report("item_missing", slot.item.get("id"), "kept: the terminal event lacks it")
                 index = slot.index if slot.index is not None else len(body)
                 place = next((i for i, (other, _) in enumerate(body) if other > index), len(body))
-                body.insert(place, (index, slot.build()))
+                body.insert(place, (index, slot))
     return [item for _, item in body]
 
 
@@ -741,6 +750,7 @@ def on_item_done(state: ResponsesState, event: Event) -> None:
     if slot is None:
         slot = state.open(index)
     slot.take(item, ITEM_DONE, state.report)
+    event.item = None
     if _key(ident):
         state.by_id[ident] = slot  # type: ignore[index]
     state.forget_delta()
@@ -824,6 +834,7 @@ def on_text_done(family: Family, state: ResponsesState, event: Event) -> None:
     index = event.content_index if family.list != "summary" else event.summary_index
     text = _text(state, family, event, index)
     value = getattr(event, family.value)
+    setattr(event, family.value, None)
     if type(value) is dict:
         value = compact(value)
     if type(value) is str:
@@ -850,6 +861,7 @@ def on_part_done(key: str, state: ResponsesState, event: Event) -> None:
 def _take_part(key: str, state: ResponsesState, event: Event, stage: int) -> None:
     state.begun = True
     obj = event.part
+    event.part = None
     if obj is None:
         return
     kind = str(obj.get("type"))
@@ -1064,8 +1076,8 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
         return None
     _report_repairs(state, report)
     body: dict[str, Any] = dict(state.envelope) if state.envelope is not None else {"object": "response"}
-    output = state.output
-    body["output"] = output if output is not None else [slot.build() for slot in state.in_order() if slot.item]
+    output = state.output if state.output is not None else [slot for slot in state.in_order() if slot.item]
+    body["output"] = [entry.build() if isinstance(entry, _Slot) else entry for entry in output]
     for key, value in state.terminal_extra.items():
         if body.get(key) is None:
             body[key] = value
@@ -1074,11 +1086,10 @@ def build(state: ResponsesState, report: Report) -> dict[str, Any] | None:
 
 def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | None:
     """The text that a delta would add, if it goes on where the last one did."""
-    if state.row is not OPEN or type(event.delta) is not str or event.extra:
+    if state.row is not OPEN or type(event.delta) is not str:
         return None
     index = event.content_index if event.summary_index is None else event.summary_index
-    both = event.content_index is not None and event.summary_index is not None
-    if both or (event.type, event.item_id, event.output_index, index) != state.delta_key():
+    if (event.type, event.item_id, event.output_index, index) != state.delta_key():
         return None
     text = state.delta_text
     if text.stage != DELTA or text.watch is not None or event.logprobs:
