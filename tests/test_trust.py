@@ -293,6 +293,7 @@ def swapped(**fields: Any) -> bytes:
         pytest.param(swapped().replace(b"\n\nevent: response.output_text.done", b"\nevent: response.output_text.done"), id="no-blank-line"),
         pytest.param(re.sub(rb"event: .*\n", b"", swapped()), id="no-names"),
         pytest.param(b": comment\n\n" + swapped(), id="something-first"),
+        pytest.param(swapped().replace(b"event: response.output_text.delta", b"id: x.delta"), id="other-lines-of-deltas"),
     ],
 )  # fmt: skip
 def test_what_says_too_little(data):
