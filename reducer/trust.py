@@ -39,10 +39,10 @@ _LONGEST = 128  # bytes of an event line and what makes it one
 _ENVELOPE = b'"response":'
 _BEHIND = 8  # events
 # By this an event says where its text belongs. Inside a text the quotes would be escaped.
-_PLACE = re.compile(rb'"(?:item_id|output_index|content_index|summary_index)": ?(?:"[^"\\]*"|\d+)[,}]')
+_PLACE = re.compile(rb'(?:"(?:item_id|output_index|content_index|summary_index)": ?(?:"[^"\\]*"|\d+)[,}] ?)+')
 # A longer run is not searched for its deltas, which costs more than all else, but looked at in so many places.
 _SAMPLED = 1 << 16
-_SAMPLES = 4
+_SAMPLES = 3
 # And only if its text cannot be taken for another response's.
 _UNIQUE = re.compile(rb'"item_id": ?"[^"]{16}')
 _LARGE = 1 << 15  # bytes to be handled that are worth a look for runs of another kind
@@ -241,7 +241,7 @@ class _Kind(NamedTuple):
 
     def are_all(self, data: bytes, at: int, end: int, events: int) -> bool:
         """Whether so many events, from one to another, are such; of many only some are looked at."""
-        if end - at < _SAMPLED or not any(map(_UNIQUE.match, self.places)):
+        if end - at < _SAMPLED or not any(map(_UNIQUE.search, self.places)):
             counts = [data.count(place, at, end) for place in (b"\n" + self.line, *self.places)]
             return counts == [events - 1] + [events] * len(self.places) and data.find(_ENVELOPE, at, end) < 0
         step = (end - at) // _SAMPLES
