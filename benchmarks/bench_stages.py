@@ -31,7 +31,7 @@ from benchmarks.sampling import MOST_BYTES, Method, Pool, Sampler
 from benchmarks.streams import Stream
 from benchmarks.workloads import WORKLOADS, Workload
 from reducer.dialects import load
-from reducer.framing import DONE, Framer
+from reducer.framing import DONE, Framer, Frames
 
 _LIMITS = reducer.Limits()
 # Stages that leave their input as it was may go round a few streams, which take long to prepare.
@@ -71,7 +71,7 @@ def _modes(name: str) -> dict[str, Mode]:
     dialect = load(name)
 
     def framed(stream: Stream) -> list[bytes]:
-        return [frame[0] for frame in _frames([stream.data])]
+        return [payload for frames in _frames([stream.data]) for payload in frames.payloads]
 
     def decoded(payloads: list[bytes]) -> Iterator[Any]:
         for payload in payloads:
@@ -123,12 +123,9 @@ def _plain(run: Callable[..., Any]) -> Callable[[Any], Any]:
     return lambda data: run(data, lanes=False)
 
 
-def _frames(reads: list[bytes]) -> list[Any]:
+def _frames(reads: list[bytes]) -> list[Frames]:
     framer = Framer(_LIMITS.max_event_bytes)
-    frames: list[Any] = []
-    for read in reads:
-        frames += framer.feed(read)
-    return frames + framer.flush()
+    return [*map(framer.feed, reads), framer.flush()]
 
 
 def _ignore(*_: Any) -> None:
