@@ -278,3 +278,21 @@ def test_an_event_of_a_text_completion_among_chunks(first: bool) -> None:
         result = reducer.reduce(sse(chunk("a"), nameless, named, chunk("b", STOP)))
         assert content(result) == "atb"
         assert codes(result) == [("unknown_event", 1)]
+
+
+def test_choices_that_are_no_list_of_objects() -> None:
+    """One object is a list of one; of other entries none but null is worth a report."""
+    one = '{"index":0,"delta":{"content":"b"}}'
+    payloads = [
+        chunk("a"),
+        f'{{"id":"c1","choices":[null,7,{one}]}}',
+        f'{{"id":"c1","choices":{one}}}',
+        chunk("c", STOP),
+    ]
+    result = reducer.reduce(sse(*payloads), "openai.chat")
+
+    assert content(result) == "abbc"
+    assert [(problem.code, problem.event, problem.seen) for problem in result.problems] == [
+        ("wrong_type", 1, {"choices": 7}),
+        ("wrong_type", 2, {"choices": "object"}),
+    ]

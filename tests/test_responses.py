@@ -176,8 +176,10 @@ def test_no_more_items_than_the_limit(event):
 
 
 def test_events_without_what_they_should_bring():
-    """A part, a text or an item that is missing takes nothing back."""
+    """A part, a text, an item or a response that is missing takes nothing back."""
     bare = [
+        b'data: {"type":"response.in_progress"}\n\n',
+        b'data: {"type":"response.output_item.added","output_index":0}\n\n',
         b'data: {"type":"response.content_part.added","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
         b'data: {"type":"response.output_text.done","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
         b'data: {"type":"response.content_part.done","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
@@ -196,6 +198,8 @@ def test_keys_beside_the_terminal_response():
         .replace(b'"sequence_number":8', b'"status":"odd","cost":7')
         .replace(b'"output":[]', b'"output":[],"usage":null')
     )
-    result = reducer.reduce(b"".join([*EVENTS[:8], end.replace(b'"cost":7', b'"cost":7,"usage":{"total_tokens":3}')]))
+    result = reducer.reduce(
+        b"".join([*EVENTS[:8], end.replace(b'"cost":7', b'"cost":7,"object":"odd","usage":{"total_tokens":3}')])
+    )
 
     assert result.to_dict() == {**BODY, "cost": 7, "usage": {"total_tokens": 3}}
