@@ -37,9 +37,10 @@ from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
 from reducer.repeats import Repeats
 from reducer.result import Limits, Problem, ProviderError, Result, Status, Timing
-from reducer.runs import HELD, SHORT, Runs
+from reducer.runs import HELD, SHORT
 from reducer.saving import Saved, dump
 from reducer.saving import load as load_saved
+from reducer.trust import Trusting
 from reducer.typed import copied
 
 TYPE_CHECKING = False
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         repairs: Iterable[str]
         text_keys: Iterable[str]
         lanes: bool
+        trust_done: bool
 
 
 BodyT = TypeVar("BodyT")
@@ -91,7 +93,8 @@ class _Stream(Saved):
 
     unsaved = ("dialect",)  # its name is saved
     __slots__ = (
-        "dialect", "dropped", "error", "limited", "problems", "state", "surrogates", "torn", "unknown", "unread",
+        "dialect", "dropped", "error", "limited", "problems", "state", "surrogates", "torn", "trusted", "unknown",
+        "unread",
     )  # fmt: skip
 
     def __init__(self, dialect: Dialect | None) -> None:
@@ -103,11 +106,12 @@ class _Stream(Saved):
         self.limited = False
         self.surrogates = False  # some text may hold half a surrogate pair
         self.torn = False
+        self.trusted: list[int] | None = None  # deltas that were not looked at: count, event, offset of the first
         self.unknown: dict[str, list[Any]] = {}  # event type -> count, event, offset, the first whole
         self.unread: bytes | None = None  # the first payload that no dialect recognised
 
 
-class Reducer(Runs, Generic[BodyT]):
+class Reducer(Trusting, Generic[BodyT]):
     """Turns one stream into its final object, as the bytes come.
 
     Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
@@ -122,6 +126,9 @@ class Reducer(Runs, Generic[BodyT]):
         repairs: Names of the guesses that are allowed; see the README.
         text_keys: Undeclared delta keys whose strings are to be joined.
         lanes: Whether repeating events may be proven instead of decoded. The result is the same.
+        trust_done: Whether the deltas of a text are left out unread where its done event says it whole (only
+            `openai.responses` has such). What was left out is said by the problem ``deltas_trusted``. It has no
+            effect together with ``strict``, ``clock`` or ``repairs``, nor on `feed_event`.
 
     Raises:
         UsageError: An unknown dialect or repair.
@@ -159,11 +166,13 @@ class Reducer(Runs, Generic[BodyT]):
         repairs: Iterable[str] = (),
         text_keys: Iterable[str] = (),
         lanes: bool = True,
+        trust_done: bool = False,
     ) -> None:
         self._given = None if dialect == "auto" else load(dialect)
         self._strict = strict
         self._limits = limits
         self._clock = clock
+        self._trust_done = trust_done
         self._options = Options(limits, frozenset(repairs), frozenset(text_keys))
         if self._options.repairs - REPAIRS:
             unknown = ", ".join(sorted(self._options.repairs - REPAIRS))
@@ -185,7 +194,8 @@ class Reducer(Runs, Generic[BodyT]):
         self._event: Any = None  # the last that was handled
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
         in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
-        self._begin_runs(lanes and not in_time)
+        held = min(limits.max_event_bytes, limits.max_retained_bytes) if trust_done and not in_time else None
+        self._begin_trust(held, lanes and not in_time)
         self._replayed_to: int | None = None  # after `resume`: sequence numbers that were handled before
         self._resumed = False  # nothing has been fed since `resume`
         self._times: list[int] = []
@@ -224,7 +234,7 @@ class Reducer(Runs, Generic[BodyT]):
             self._holds = self._lanes
             if self._framer.inside and _FRESH.match(data):
                 self._drop_tail()
-        self._feed_plain(data)
+        (self._feed_plain if self._trust is None else self._feed_trusting)(data)
         if now is not None:
             self._tick(now)
         if self._strict:
@@ -255,7 +265,8 @@ class Reducer(Runs, Generic[BodyT]):
     @property
     def finished(self) -> bool:
         """Whether terminal evidence has been seen. Bytes may follow it all the same: usage comes late."""
-        self._settle()
+        if self._trust is None:  # what that holds ends nothing
+            self._settle()
         state = self._stream.state
         dialect = self._stream.dialect
         return state is not None and dialect is not None and dialect.finished(state)
@@ -291,7 +302,8 @@ class Reducer(Runs, Generic[BodyT]):
             elif frames:
                 self._take(frames)
             held = [*(self._undecided or ()), *(self._repeats.flush() if self._repeats is not None else ())]
-            self._run(framed(held))
+            if held:
+                self._run(framed(held))
             end = self._number + 1
             if self._repeats is not None and self._repeats.dropped:
                 self._note("repaired", end, None, {"events": self._repeats.dropped}, "duplicate_chunks")
@@ -341,7 +353,13 @@ class Reducer(Runs, Generic[BodyT]):
             number = None  # numbers that do not count the events tell nothing about a replay (R20)
         record = {
             "dialect": self._given.name if self._given is not None else "auto",
-            "options": [self._strict, self._limits, sorted(self._options.repairs), sorted(self._options.text_keys)],
+            "options": {
+                "strict": self._strict,
+                "limits": self._limits,
+                "repairs": sorted(self._options.repairs),
+                "text_keys": sorted(self._options.text_keys),
+                "trust_done": self._trust_done,
+            },
             "streams": streams,
             "current": places[id(self._stream)],
             "by_stream_id": {key: places[id(stream)] for key, stream in self._by_stream_id.items()},
@@ -362,10 +380,7 @@ class Reducer(Runs, Generic[BodyT]):
         """
         record = load_saved(state, _STRUCTS)
         try:
-            strict, limits, repairs, text_keys = record["options"]
-            reducer: Reducer[Any] = Reducer(
-                record["dialect"], strict=strict, limits=limits, clock=clock, repairs=repairs, text_keys=text_keys
-            )
+            reducer: Reducer[Any] = Reducer(record["dialect"], clock=clock, **record["options"])
             for name, value in record["attributes"].items():
                 if name not in _SAVED:
                     raise KeyError(name)
@@ -807,6 +822,9 @@ class Reducer(Runs, Generic[BodyT]):
         for kind, (count, event, offset, first) in stream.unknown.items():
             seen = {"type": kind, "count": count, "first": first}
             problems.append(Problem("unknown_event", event, offset, seen, "counted, otherwise ignored"))
+        if stream.trusted is not None:
+            count, event, offset = stream.trusted
+            problems.append(Problem("deltas_trusted", event, offset, count, "not looked at: the done values"))
         dialect = stream.dialect
         state = stream.state
         body: dict[str, Any] | None = None

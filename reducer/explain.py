@@ -101,7 +101,7 @@ def explain(reads: Iterable[bytes], dialect: str = "auto", **options: Any) -> Ex
         dialect: The wire language, or ``"auto"``.
         **options: Those of `Reducer`.
     """
-    watched = _Watched(dialect, **options, lanes=False)
+    watched = _Watched(dialect, **{**options, "lanes": False, "trust_done": False})
     data = bytearray()
     for read in reads:
         data += read

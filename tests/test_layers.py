@@ -15,7 +15,7 @@ MODULES = {
 # From the inside out; a room may import its own layer and those before it.
 LAYERS = [
     {"errors", "result", "typed", "view"},
-    {"framing", "decoding", "dialects", "lanes", "repeats", "runs", "saving"},
+    {"framing", "decoding", "dialects", "lanes", "repeats", "runs", "saving", "trust"},
     {"engine", "whole", "explain"},
     {"captures", "outputs", "parallel", "embed"},
     {"cli", "__main__"},

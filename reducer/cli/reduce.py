@@ -49,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
                         help=f"allow a guess: {', '.join(sorted(REPAIRS))}; may be repeated")  # fmt: skip
     parser.add_argument("--text-key", dest="text_keys", action="append", default=[], metavar="NAME",
                         help="join the strings of this undeclared delta key; may be repeated")  # fmt: skip
+    parser.add_argument(
+        "--trust-done",
+        action="store_true",
+        help="take a text of openai.responses from its done event; its deltas are not read",
+    )
     parser.add_argument("--version", action="version", version=f"reducer {__version__}")
     return parser
 
@@ -115,7 +120,13 @@ class _Job:
     def _results(self, stream: captures.Stream) -> list[Result[Any]]:
         """Reduce one stream; where nothing of it could be read there is no result."""
         options = self._options
-        fold = Reducer(options.dialect, strict=options.strict, repairs=options.repairs, text_keys=options.text_keys)
+        fold = Reducer(
+            options.dialect,
+            strict=options.strict,
+            repairs=options.repairs,
+            text_keys=options.text_keys,
+            trust_done=options.trust_done,
+        )
         begun = False
         try:
             try:

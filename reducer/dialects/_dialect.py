@@ -86,3 +86,6 @@ class Dialect(NamedTuple):
     handlers: Mapping[str, Row] = {}
     # Does a payload that is recognised tell the dialect? Another may begin alike.
     decides: Callable[[dict[str, Any]], bool] = lambda obj: True
+    # Done values can be trusted where this is: does an event say the whole text of which a delta is a piece? Then it is
+    # how many events later their numbers say it comes, 0 if they say nothing; otherwise `None`.
+    covers: Callable[[Any, Any, Any], int | None] | None = None

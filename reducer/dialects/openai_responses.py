@@ -574,8 +574,8 @@ def on_envelope(state: ResponsesState, event: Event) -> None:
 def _overlay(state: ResponsesState, envelope: dict[str, Any]) -> None:
     if state.envelope is None:
         state.envelope = {}
-    state.envelope.update((key, value) for key, value in envelope.items() if key != "output" or not state.envelope)
-    state.envelope.setdefault("output", [])
+    state.envelope.update(envelope)
+    state.envelope["output"] = []  # only its place: the items are the slots'
     ident = envelope.get("id")
     if state.id is None and type(ident) is str and ident:
         state.id = ident
@@ -1096,6 +1096,23 @@ def texts(state: ResponsesState, event: Event) -> list[tuple[str, str, Any]] | N
     return [("delta", event.delta, text.fragments)] if event.delta else None
 
 
+def covers(state: ResponsesState, delta: Event, done: Event) -> int | None:
+    """Whether a ``*.done`` event says a delta's text: an empty one does not (R1), nor one that leaves logprobs out."""
+    kind = delta.type.removesuffix(".delta")
+    family = FAMILIES.get(ALIASES.get(kind, kind))
+    if state.row is not OPEN or family is None or done.type != f"{kind}.done" or delta.extra or done.extra:
+        return None
+    if (delta.item_id, delta.output_index) != (done.item_id, done.output_index):
+        return None
+    if (delta.content_index, delta.summary_index) != (done.content_index, done.summary_index):
+        return None
+    value = getattr(done, family.value)
+    if type(delta.delta) is not str or type(value) is not str or not value or (delta.logprobs and not done.logprobs):
+        return None
+    first, last = delta.sequence_number, done.sequence_number
+    return max(last - first, 0) if first is not None and last is not None else 0
+
+
 def _report_repairs(state: ResponsesState, report: Report) -> None:
     for slot in state.slots:
         for text in slot.every_text():
@@ -1163,5 +1180,6 @@ DIALECT = Dialect(
     find_error=find_error,
     texts=texts,
     idle=("sequence_number", "obfuscation"),
+    covers=covers,
     handlers=HANDLERS,
 )

@@ -61,6 +61,10 @@ def parts(result: reducer.Result[ChatCompletion]) -> None:
 async def hosts(reads: Iterator[bytes], live: AsyncIterator[bytes], view: memoryview) -> None:
     """Both loops, and every kind of data."""
     fold = reducer.Reducer(limits=reducer.Limits(max_choices=8), repairs=["cumulative"], text_keys=("mumble",))
+    trusting = reducer.Reducer("openai.responses", trust_done=True)
+    assert_type(trusting.close(), reducer.Result[Response])
+    assert_type(reducer.reduce(b"", "openai.responses", trust_done=True), reducer.Result[Response])
+    assert_type(reducer.reduce_all(b"", trust_done=True), list[reducer.Result[Any]])
     for data in reads:
         fold.feed(data)
     async for data in live:
