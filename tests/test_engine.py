@@ -166,6 +166,23 @@ def test_no_more_is_retained_than_the_limit(as_events: bool) -> None:
     assert last == len(payloads)
 
 
+@pytest.mark.parametrize("ident", ["c1", "c2"])
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("choices", [1, 2])
+def test_nothing_is_taken_of_a_chunk_of_too_many_calls(ident: str, before: int, choices: int) -> None:
+    """Neither what stands beside the calls, nor another choice of the chunk."""
+    calls = ",".join(f'{{"index":{n},"id":"t{n}","function":{{"name":"f","arguments":"x"}}}}' for n in range(129))
+    deltas = ['{"content":"no"}', f'{{"content":"no","tool_calls":[{calls}]}}'][-choices:]
+    many = ",".join(f'{{"index":{n},"delta":{delta},"finish_reason":"length"}}' for n, delta in enumerate(deltas))
+    bad = f'{{"id":"{ident}","model":"no","service_tier":"no","choices":[{many}]}}'
+    fine = chunk("a", beside=',"created":1')
+    result = reducer.reduce(sse(*[fine] * before, bad, fine, chunk("b", STOP)))
+
+    assert result.to_dict() == reducer.reduce(sse(*[fine] * before, fine, chunk("b", STOP))).to_dict()
+    assert codes(result) == [("limit_new_slots", before)]
+    assert result.status == "truncated"
+
+
 def test_kinds_of_unknown_events_are_bounded() -> None:
     """They are counted by kind, and there may be a kind for each event."""
     kinds = [f'{{"type":"odd.{number}"}}' for number in range(300)]

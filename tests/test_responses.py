@@ -156,21 +156,25 @@ DELTA = {"type": "response.output_text.delta", "item_id": "msg_2", "output_index
         pytest.param({"type": "response.output_item.done", "output_index": 1, "item": ITEM}, id="done"),
         pytest.param(DELTA, id="made-by-a-delta"),
         pytest.param(
-            {"type": "response.in_progress", "response": {"id": "resp_21", "output": [ITEM, ITEM]}}, id="a-checkpoint"
+            {"type": "response.in_progress", "response": {"id": "resp_21", "status": "odd", "output": [ITEM, ITEM]}},
+            id="a-checkpoint",
         ),
     ],
 )
 def test_no_more_items_than_the_limit(event):
-    """An event that would make one item too many leaves no trace in the output; the result is truncated."""
+    """An event that would make one item too many leaves no trace in the body; the result is truncated."""
     stream = reducer.Reducer(limits=reducer.Limits(max_items=1))
     for known in EVENTS[:6]:
         stream.feed(known)
     stream.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
-    for known in EVENTS[6:]:
+    for known in EVENTS[6:8]:
         stream.feed(known)
+    snapshot = stream.snapshot().to_dict()
+    stream.feed(EVENTS[8])
     result = stream.close()
 
-    assert result.to_dict()["output"] == BODY["output"]
+    assert snapshot == {**BODY, "status": "in_progress"}
+    assert result.to_dict() == BODY
     assert result.status == "truncated"
     assert [problem.code for problem in result.problems] == ["limit_items"]
 
