@@ -166,6 +166,23 @@ def test_no_more_is_retained_than_the_limit(as_events: bool) -> None:
     assert last == len(payloads)
 
 
+@pytest.mark.parametrize("ident", ["c1", "c2"])
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("choices", [1, 2])
+def test_nothing_is_taken_of_a_chunk_of_too_many_calls(ident: str, before: int, choices: int) -> None:
+    """Neither what stands beside the calls, nor another choice of the chunk."""
+    calls = ",".join(f'{{"index":{n},"id":"t{n}","function":{{"name":"f","arguments":"x"}}}}' for n in range(129))
+    deltas = ['{"content":"no"}', f'{{"content":"no","tool_calls":[{calls}]}}'][-choices:]
+    many = ",".join(f'{{"index":{n},"delta":{delta},"finish_reason":"length"}}' for n, delta in enumerate(deltas))
+    bad = f'{{"id":"{ident}","model":"no","service_tier":"no","choices":[{many}]}}'
+    fine = chunk("a", beside=',"created":1')
+    result = reducer.reduce(sse(*[fine] * before, bad, fine, chunk("b", STOP)))
+
+    assert result.to_dict() == reducer.reduce(sse(*[fine] * before, fine, chunk("b", STOP))).to_dict()
+    assert codes(result) == [("limit_new_slots", before)]
+    assert result.status == "truncated"
+
+
 def test_kinds_of_unknown_events_are_bounded() -> None:
     """They are counted by kind, and there may be a kind for each event."""
     kinds = [f'{{"type":"odd.{number}"}}' for number in range(300)]
@@ -278,3 +295,21 @@ def test_an_event_of_a_text_completion_among_chunks(first: bool) -> None:
         result = reducer.reduce(sse(chunk("a"), nameless, named, chunk("b", STOP)))
         assert content(result) == "atb"
         assert codes(result) == [("unknown_event", 1)]
+
+
+def test_choices_that_are_no_list_of_objects() -> None:
+    """One object is a list of one; of other entries none but null is worth a report."""
+    one = '{"index":0,"delta":{"content":"b"}}'
+    payloads = [
+        chunk("a"),
+        f'{{"id":"c1","choices":[null,7,{one}]}}',
+        f'{{"id":"c1","choices":{one}}}',
+        chunk("c", STOP),
+    ]
+    result = reducer.reduce(sse(*payloads), "openai.chat")
+
+    assert content(result) == "abbc"
+    assert [(problem.code, problem.event, problem.seen) for problem in result.problems] == [
+        ("wrong_type", 1, {"choices": 7}),
+        ("wrong_type", 2, {"choices": "object"}),
+    ]

@@ -82,6 +82,14 @@ def test_entries_that_do_not_encode():
     assert entries.build()[41:] == list(range(40))
 
 
+def test_entries_among_which_one_does_not_encode():
+    entries = Entries()
+    odd = object()
+    for n in range(100):
+        entries.extend([odd if n == 40 else n], typed=True)
+    assert entries.build() == [*range(40), odd, *range(41, 100)]
+
+
 def test_they_take_no_more_than_their_json():
     data = sse(chunks([entry(n) for n in range(2000)]))
     reducer.reduce(data[:2000])

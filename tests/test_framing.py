@@ -654,6 +654,24 @@ def test_the_fast_lane_agrees_with_the_lines(ending, size):
     assert result == framed(*(data[at : at + 7] for at in range(0, len(data), 7)))
 
 
+def test_other_lines_in_the_place_of_event_lines():
+    """Three lines an event, and the first of them need not be its name."""
+    names = [b"event: a", b"id: 7", b"event: b", b": comment", b"event:c"]
+    data = b"".join(b"%s\ndata: %d\n\n" % (name, place) for place, name in enumerate(names))
+
+    result = in_every_split(data)
+
+    assert result.named == [("a", b"0"), (None, b"1"), ("b", b"2"), (None, b"3"), ("c", b"4")]
+    assert result.notes == []
+
+
+def test_a_value_behind_data_that_are_none():
+    """The name is that of the data's event, and the value has none."""
+    result = in_every_split(b'event: a\ndata: oops\n{"n":1}\n\ndata: 2\n\n')
+
+    assert result.named == [(None, b'{"n":1}'), ("a", b"oops"), (None, b"2")]
+
+
 def test_mixed_line_ends_in_a_window():
     """LF and CRLF within one read: neither is mistaken for the other."""
     data = b"data: 1\n\n" * 50 + b"data: 2\r\n\r\n" * 50 + b"data: 3\n\r\n" * 50 + b"data: 4\r\r" * 50

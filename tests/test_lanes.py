@@ -917,23 +917,30 @@ def test_events_that_do_more_than_add_their_texts(name: str) -> None:
 
 _NUMBER_LAST = RUNS["responses-number-last"][1]
 ODD_LAYOUTS: dict[str, tuple[tuple[bytes, ...], list[bytes]]] = {
-    "a blank before a colon": ((), [choice('{"content" : "TEXT"}')] * 40),
+    "a blank before a colon": ((), [choice('{"content" : "TEXT"}')] * 200),
+    "an id in front": ((), [b"id: 12345678901234\n" + choice('{"content":"TEXT"}')] * 200),
+    "a line that is none in front": ((), [b"no line of a stream\n" + choice('{"content":"TEXT"}')] * 200),
+    "comments in front": ((), [b": 12345678901234567890\n\n", choice('{"content":"TEXT"}')] * 100),
+    "comments": ((choice('{"content":"a"}'),) * 10, [b": 12345678901234567890\n\n"] * 200),
+    "two lines of data": ((), [choice('{"content":"TEXT"}').replace(b':[{', b":\ndata: [{", 1)] * 200),
+    "mixed line ends": ((), [choice('{"content":"TEXT"}').replace(b"\n\n", b"\n\r\n")] * 200),
+    "errors by name": ((), [b"event: error\n" + choice('{"content":"TEXT"}')] * 200),
     "blanks behind a number": (_RESPONSE, [_NUMBER_LAST.replace(b"}\n", b"  }\n")] * 40),
     "blanks behind a number, at times": (_RESPONSE, [_NUMBER_LAST, _NUMBER_LAST, _NUMBER_LAST.replace(b"}\n", b"  }\n")] * 20),
     "filter results that are no UTF-8": (
-        (), [choice('{"content":"TEXT"}', ',"content_filter_results":{"hate":"RAW"}').replace(b"RAW", b"\xff")] * 40,
+        (), [choice('{"content":"TEXT"}', ',"content_filter_results":{"hate":"RAW"}').replace(b"RAW", b"\xff")] * 200,
     ),
     "the text stands elsewhere too": (
-        (), [b'data: {"usage":{"content":"%b"},"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n' % said for said in [b"x"] * 40 + [b"y"] * 20],
+        (), [b'data: {"usage":{"content":"%b"},"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n' % said for said in [b"x"] * 200 + [b"y"] * 60],
     ),
     "the index stands elsewhere too": (
         (_FIRST,),
-        [b'data: {"usage":{"index":%d},"choices":[{"index":%d,"delta":{"content":"TEXT"}}]}\n\n' % numbers for numbers in [(0, 0)] * 60 + [(1, 1)] * 60 + [(1, 1), (0, 1)] * 30],
+        [b'data: {"usage":{"index":%d},"choices":[{"index":%d,"delta":{"content":"TEXT"}}]}\n\n' % numbers for numbers in [(0, 0)] * 200 + [(1, 1)] * 200 + [(1, 1), (0, 1)] * 60],
     ),
     "padding that is no word": ((), [RUNS["chat-obfuscation"][1].replace(b"PAD", pad) for pad in [b"a b", b"ab", b"+/="] * 20]),
     "the indices of choices and of calls": (
         (_FIRST, call('{"index":0,"id":"t0","function":{"name":"f","arguments":""}}', "0"), call('{"index":1,"id":"t1","function":{"name":"f","arguments":""}}', "1")),
-        [call('{"index":INDEX,"function":{"arguments":"TEXT"}}').replace(b"INDEX", index) for index in [b"0"] * 60 + [b"1"] * 60 + [b"0", b"1"] * 30],
+        [call('{"index":INDEX,"function":{"arguments":"TEXT"}}').replace(b"INDEX", index) for index in [b"0"] * 200 + [b"1"] * 200 + [b"0", b"1"] * 60],
     ),
 }  # fmt: skip
 

@@ -156,28 +156,34 @@ DELTA = {"type": "response.output_text.delta", "item_id": "msg_2", "output_index
         pytest.param({"type": "response.output_item.done", "output_index": 1, "item": ITEM}, id="done"),
         pytest.param(DELTA, id="made-by-a-delta"),
         pytest.param(
-            {"type": "response.in_progress", "response": {"id": "resp_21", "output": [ITEM, ITEM]}}, id="a-checkpoint"
+            {"type": "response.in_progress", "response": {"id": "resp_21", "status": "odd", "output": [ITEM, ITEM]}},
+            id="a-checkpoint",
         ),
     ],
 )
 def test_no_more_items_than_the_limit(event):
-    """An event that would make one item too many leaves no trace in the output; the result is truncated."""
+    """An event that would make one item too many leaves no trace in the body; the result is truncated."""
     stream = reducer.Reducer(limits=reducer.Limits(max_items=1))
     for known in EVENTS[:6]:
         stream.feed(known)
     stream.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
-    for known in EVENTS[6:]:
+    for known in EVENTS[6:8]:
         stream.feed(known)
+    snapshot = stream.snapshot().to_dict()
+    stream.feed(EVENTS[8])
     result = stream.close()
 
-    assert result.to_dict()["output"] == BODY["output"]
+    assert snapshot == {**BODY, "status": "in_progress"}
+    assert result.to_dict() == BODY
     assert result.status == "truncated"
     assert [problem.code for problem in result.problems] == ["limit_items"]
 
 
 def test_events_without_what_they_should_bring():
-    """A part, a text or an item that is missing takes nothing back."""
+    """A part, a text, an item or a response that is missing takes nothing back."""
     bare = [
+        b'data: {"type":"response.in_progress"}\n\n',
+        b'data: {"type":"response.output_item.added","output_index":0}\n\n',
         b'data: {"type":"response.content_part.added","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
         b'data: {"type":"response.output_text.done","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
         b'data: {"type":"response.content_part.done","item_id":"msg_1","output_index":0,"content_index":0}\n\n',
@@ -196,6 +202,8 @@ def test_keys_beside_the_terminal_response():
         .replace(b'"sequence_number":8', b'"status":"odd","cost":7')
         .replace(b'"output":[]', b'"output":[],"usage":null')
     )
-    result = reducer.reduce(b"".join([*EVENTS[:8], end.replace(b'"cost":7', b'"cost":7,"usage":{"total_tokens":3}')]))
+    result = reducer.reduce(
+        b"".join([*EVENTS[:8], end.replace(b'"cost":7', b'"cost":7,"object":"odd","usage":{"total_tokens":3}')])
+    )
 
     assert result.to_dict() == {**BODY, "cost": 7, "usage": {"total_tokens": 3}}

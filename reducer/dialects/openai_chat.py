@@ -662,13 +662,13 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
         choice = state.choices.get(wire.index)  # type: ignore[arg-type]
         filters = wire.content_filter_results
         if choice is not None and (filters is UNSET or filters == choice.filters) and state.counted is None:
+            _add_to(state, choice, wire)
             if chunk.system_fingerprint:
                 state.fingerprint = chunk.system_fingerprint
             if chunk.service_tier:
                 state.tier = chunk.service_tier
             if chunk.provider is not None:
                 state.provider = chunk.provider
-            _add_to(state, choice, wire)
             if choice.logprobs is None or choice.logprobs is UNSET:
                 state.narrow = _narrow_for(wire)
             return None
@@ -790,6 +790,9 @@ def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None
             check_growth(state, choices, bounded=state.counted is None)
         if chunk.extra is None and all(wire.delta is None and wire.matched_stop is not UNSET for wire in choices):
             return AGAIN  # as a dict it is recognised: a text completion's
+        for wire in choices:
+            if wire.delta is not None and wire.delta.tool_calls:
+                _check_calls(state, state.choices.get(place(wire)), wire.delta.tool_calls)
     state.begun = True
     if ident != state.id and ident is not None:
         state.take_id(ident)
@@ -862,6 +865,8 @@ def _add_counted(state: ChatState, counted: _Choice, wire: WireChoice) -> None:
 def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
     delta = wire.delta
     if delta is not None:
+        if delta.tool_calls:
+            _add_calls(state, choice, delta.tool_calls)  # first, for they may be too many
         content = delta.content
         plain = choice.content.plain
         if plain is not None and type(content) is str:
@@ -874,8 +879,6 @@ def _add_to(state: ChatState, choice: _Choice, wire: WireChoice) -> None:
             choice.content.add(content)
         if delta.role and choice.roles < 3:
             _take_role(state, choice, delta, wire.finish_reason)
-        if delta.tool_calls:
-            _add_calls(state, choice, delta.tool_calls)
         if delta.refusal is not UNSET:
             _add_text(state, choice, "refusal", delta.refusal)
         if delta.reasoning_content is not UNSET:
@@ -1129,14 +1132,7 @@ def _add_undeclared(state: ChatState, choice: _Choice, extra: dict[str, Any]) ->
 def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> None:
     if len(entries) == 1 and _goes_on(choice, entries[0]):
         return
-    limits = state.options.limits
-    if len(entries) > limits.max_new_slots or len(choice.calls) + len(entries) > limits.max_calls:
-        ids = {call.id for call in choice.calls}
-        new = sum(_is_new(state, choice, entry, ids, len(entries) > 1) for entry in entries)
-        if new > limits.max_new_slots:
-            raise LimitReached("new_slots", new)
-        if len(choice.calls) + new > limits.max_calls:
-            raise LimitReached("calls", len(choice.calls) + new)
+    _check_calls(state, choice, entries)
     many = len(entries) > 1
     touched = []
     for nth, entry in enumerate(entries):
@@ -1146,6 +1142,20 @@ def _add_calls(state: ChatState, choice: _Choice, entries: list[WireCall]) -> No
         touched.append(call)
     if many:
         choice.last_many = touched
+
+
+def _check_calls(state: ChatState, choice: _Choice | None, entries: list[WireCall]) -> None:
+    """Refuse a chunk that would open too many calls, before anything of it is taken."""
+    limits = state.options.limits
+    count = len(choice.calls) if choice is not None else 0
+    if len(entries) > limits.max_new_slots or count + len(entries) > limits.max_calls:
+        choice = choice or _Choice(state)
+        ids = {call.id for call in choice.calls}
+        new = sum(_is_new(state, choice, entry, ids, len(entries) > 1) for entry in entries)
+        if new > limits.max_new_slots:
+            raise LimitReached("new_slots", new)
+        if count + new > limits.max_calls:
+            raise LimitReached("calls", count + new)
 
 
 def _is_new(state: ChatState, choice: _Choice, entry: WireCall, ids: set[str | None], many: bool) -> bool:

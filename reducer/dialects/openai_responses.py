@@ -557,11 +557,11 @@ def on_envelope(state: ResponsesState, event: Event) -> None:
     envelope = event.response
     if envelope is None:
         return
-    _overlay(state, envelope)
     output = envelope.get("output")
+    if type(output) is list and len(output) > state.options.limits.max_items:
+        raise LimitReached("items", len(output))
+    _overlay(state, envelope)
     if type(output) is list and output:
-        if len(output) > state.options.limits.max_items:
-            raise LimitReached("items", len(output))
         state.slots = []
         state.by_id = {}
         state.by_index = {}
