@@ -16,11 +16,13 @@ from tests.peers.rules.payloads import (
     done_texts,
     follow,
     has_block_gap,
+    has_null_call,
     is_joined,
     is_repeated,
     is_said,
     joined_texts,
     lists_in,
+    of_choice,
     reported_usages,
     strings_under,
     terminal,
@@ -148,6 +150,23 @@ def _langchain_content_parts(outcome: Outcome, difference: Difference, at: re.Ma
     return any(isinstance(delta.get("content"), list) for delta in choice_deltas(outcome))
 
 
+@raises("langchain/openai.chat", text=r"^ValidationError: .*AIMessageChunk\s+content\.", name="content-parts")
+def _langchain_null_part(outcome: Outcome) -> bool:
+    return any(isinstance(delta.get("content"), list) and None in delta["content"] for delta in choice_deltas(outcome))
+
+
+@raises("langchain/openai.chat", text="^TypeError: 'NoneType' object is not subscriptable", name="call-null")
+def _langchain_call_null(outcome: Outcome) -> bool:
+    return has_null_call(outcome)
+
+
+@differs("langchain/openai.chat", path=r"logprobs", name="logprobs-summed")
+def _logprobs_summed(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    came = [choice.get("logprobs") for choice in of_choice(outcome, 0) if choice.get("logprobs") is not None]
+    numbers = [number for number in came if isinstance(number, (int, float))]
+    return len(numbers) > 1 and difference.ours == numbers[-1] and difference.theirs == sum(numbers)
+
+
 @differs("langchain/openai.chat", path=r"refusal", name="refusal-lost")
 def _refusal_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return difference.theirs is None
@@ -173,17 +192,29 @@ def _deltas_only(outcome: Outcome, difference: Difference, at: re.Match[str]) ->
     done = done_texts(outcome)
     if difference.path == "text":
         texts = [text for key, text in joined.items() if key[0] == "response.output_text.delta"]
-        return difference.theirs == "".join(texts) and (difference.ours in done or is_joined(difference.ours, done))
+        # Of two items at one index the newest is done first.
+        said = is_joined(difference.ours, done) or is_joined(difference.ours, done[::-1])
+        bare = difference.ours == "" and _has_bare_content(outcome)
+        return difference.theirs == "".join(texts) and (difference.ours in done or said or bare)
     if difference.path.startswith("tool_calls"):
-        said = [
+        arguments = [
             as_call("", "", text)["args"]
             for key, text in joined.items()
             if key[0] == "response.function_call_arguments.delta"
         ]
         path = difference.path.partition(".args")[2]
-        ours = [follow(as_call("", "", text)["args"], path) for text in done]
-        return difference.theirs in [follow(args, path) for args in [*said, None]] and difference.ours in ours
+        objects = [event["arguments"] for event in outcome.stream.payloads if isinstance(event.get("arguments"), dict)]
+        ours = [follow(args, path) for args in [*(as_call("", "", text)["args"] for text in done), *objects]]
+        return difference.theirs in [follow(args, path) for args in [*arguments, None]] and difference.ours in ours
     return difference.theirs in joined.values() and difference.ours in done
+
+
+def _has_bare_content(outcome: Outcome) -> bool:
+    """Whether a done message has no part of content that is an object."""
+    items = [event["item"] for event in outcome.stream.payloads if event.get("type") == "response.output_item.done"]
+    return any(
+        item.get("content") and not any(isinstance(part, dict) for part in item["content"]) for item in items if item
+    )
 
 
 @differs("langchain/openai.responses", path=r"model|status", name="metadata-of-terminal-only")
@@ -196,7 +227,13 @@ def _metadata_of_terminal(outcome: Outcome, difference: Difference, at: re.Match
 @differs("langchain/openai.responses", path=r"refusal", name="refusal-deltas-lost")
 def _refusal_deltas(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     done = any(event.get("type") == "response.refusal.done" for event in outcome.stream.payloads)
-    return not difference.theirs and not done and difference.ours in joined_texts(outcome)
+    said = joined_texts(outcome) | {
+        text
+        for event in outcome.stream.payloads
+        if event.get("type") == "response.completed"
+        for text in strings_under(event, "refusal")
+    }
+    return not difference.theirs and not done and difference.ours in said
 
 
 @differs("langchain/openai.responses", path=r"reasoning(\[\d+\]\.id)?", name="reasoning-ids-change")
@@ -256,6 +293,34 @@ def _items_of_few(outcome: Outcome, difference: Difference, at: re.Match[str]) -
             "response.output_item.done custom_tool_call"
         )
     return difference.theirs is None and came < max(len(as_list(outcome.ours.get(at[1]))), 1)
+
+
+@differs("langchain/openai.responses", path=r"tool_calls\[\d+\](\..*)?", name="terminal-order-lost")
+def _terminal_order(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Calls are those of ``output_item.added``, in their order and with its keys; ours are those of the terminal."""
+    events = outcome.stream.payloads
+    added = [event.get("item") or {} for event in events if event.get("type") == "response.output_item.added"]
+    completed = [event.get("response") for event in events if event.get("type") == "response.completed"]
+    ours, theirs = (
+        [(call.get("name"), call.get("id")) for call in as_list(side.get("tool_calls"))]
+        for side in (outcome.ours, outcome.theirs)
+    )
+    mine, others = (
+        [(item.get("name"), item.get("call_id")) for item in items if item.get("type") == "function_call"]
+        for items in ((completed[-1] or {}).get("output") or () if completed else (), added)
+    )
+    same = sorted(str(call.get("args")) for call in as_list(outcome.ours.get("tool_calls"))) == sorted(
+        str(call.get("args")) for call in as_list(outcome.theirs.get("tool_calls"))
+    )
+    return same and mine != others and ours == mine and theirs == others
+
+
+@differs("langchain/openai.responses", path="", name="body-ignored")
+def _body_ignored(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Bodies that came whole are no events."""
+    return difference.theirs is None and all(
+        payload.get("object") == "response" and "type" not in payload for payload in outcome.stream.payloads
+    )
 
 
 @differs("langchain/openai.responses", path=r"tool_calls\[\d+\]\.(args|name|id)", name="output-index-absent")

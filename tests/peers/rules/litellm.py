@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tests.corpus import normalised
 from tests.peers.compare import Difference, Outcome
@@ -17,6 +18,7 @@ from tests.peers.rules.payloads import (
     lacks_function,
     of_choice,
     reported_usages,
+    strings_under,
 )
 from tests.peers.rules.registry import differs, raises
 
@@ -116,7 +118,7 @@ def _usage_by_field(outcome: Outcome, difference: Difference, at: re.Match[str])
 
 @differs(
     "litellm/openai.chat",
-    path=r"choices\[\d+\]\.message\.tool_calls(\[\d+\]\.(extra_content|provider_specific_fields).*)?",
+    path=r"choices\[\d+\]\.message\.tool_calls(\[\d+\]\.(extra_content|provider_specific_fields|custom\.(?!name|input)).*)?",
     name="call-extras-lost",
 )
 def _call_extras(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
@@ -142,6 +144,39 @@ def _choice_invented(outcome: Outcome, difference: Difference, at: re.Match[str]
 @differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.audio\.expires_at", name="expiry-invented")
 def _expiry(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return difference.ours is None and type(difference.theirs) is int
+
+
+@differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.message\.audio\.id", name="audio-id-of-last-chunk")
+def _audio_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    audio = [delta.get("audio") or {} for delta in choice_deltas(outcome, at[1])]
+    ids = [piece["id"] for piece in audio if isinstance(piece.get("id"), str)]
+    return len(ids) > 1 and difference.ours == ids[0] and difference.theirs == ids[-1]
+
+
+@raises("litellm/openai.chat", text="Error: Invalid base64-encoded string", name="audio-invalid")
+def _audio_invalid(outcome: Outcome) -> bool:
+    pieces = [data for delta in choice_deltas(outcome) for data in strings_under(delta.get("audio"), "data")]
+    return any(not re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", piece) or len(piece) % 4 for piece in pieces)
+
+
+@differs(
+    "litellm/openai.chat",
+    path=r"choices\[(\d+)\]\.message\.tool_calls\[(\d+)\]\.function\.arguments",
+    name="calls-without-index",
+)
+def _calls_without_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """What has no index goes to the call of index 0."""
+    joined: dict[Any, str] = {}
+    fragments = [call for delta in choice_deltas(outcome, at[1]) for call in delta.get("tool_calls") or () if call]
+    for call in fragments:
+        index = call.get("index") or 0
+        joined[index] = joined.get(index, "") + ((call.get("function") or {}).get("arguments") or "")
+    absent = any(call.get("index") is None for call in fragments)
+    ours, theirs = (
+        sorted("".join(strings_under(side["choices"][int(at[1])], "arguments")))
+        for side in (outcome.ours, outcome.theirs)
+    )
+    return absent and ours == theirs and difference.theirs in list(joined.values())[int(at[2]) : int(at[2]) + 1]
 
 
 @differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="message-ignored")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.peers.rules.payloads import (
     choice_deltas,
     chunk_choices,
     follow,
+    has_null_call,
     is_joined,
     is_repeated,
     is_said,
@@ -65,6 +67,13 @@ def _tool_index_absent(outcome: Outcome) -> bool:
 def _list_without_index(outcome: Outcome) -> bool:
     lists = [entries for choice in chunk_choices(outcome) for entries in lists_in(choice.get("delta"))]
     return any(isinstance(entry, dict) and "index" not in entry for entries in lists for entry in entries)
+
+
+@raises(
+    "openai/openai.chat", text="^TypeError: Unexpected list delta entry is not a dictionary: None", name="call-null"
+)
+def _call_null(outcome: Outcome) -> bool:
+    return has_null_call(outcome)
 
 
 @raises("openai/openai.chat", text="^AssertionError", name="function-absent")
@@ -227,8 +236,16 @@ def _strings(outcome: Outcome, difference: Difference, at: re.Match[str]) -> boo
     deltas = [{keys[0]: delta.get(keys[0])} for delta in choice_deltas(outcome, at[1])]
     pieces = list(strings_under(deltas, keys[-1]))
     return is_joined(difference.theirs, pieces) and (
-        difference.ours in pieces or any(piece.endswith("=") for piece in pieces[:-1])
+        difference.ours in pieces or difference.ours == _decoded_and_joined(pieces)
     )
+
+
+def _decoded_and_joined(pieces: list[str]) -> str | None:
+    """Return padded pieces of base64 as one; None where they are none."""
+    try:
+        return base64.b64encode(b"".join(base64.b64decode(piece, validate=True) for piece in pieces)).decode()
+    except ValueError:
+        return None
 
 
 @differs("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.(?!role|content|refusal)(.+)", name="numbers-summed")
@@ -250,6 +267,15 @@ def _logprobs(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bo
         if isinstance(choice.get("logprobs"), dict)
     ]
     return any(came) and difference.theirs in (None, as_normalised(came[0]))
+
+
+@raises(
+    "openai/openai.chat",
+    text="^AttributeError: '(int|float)' object has no attribute 'content'",
+    name="logprobs-of-other-shapes",
+)
+def _logprobs_number(outcome: Outcome) -> bool:
+    return any(isinstance(choice.get("logprobs"), (int, float)) for choice in chunk_choices(outcome))
 
 
 @raises(
@@ -368,6 +394,25 @@ def _part_index_absent(outcome: Outcome) -> bool:
         event.get("type") == "response.output_text.delta" and type(event.get("content_index")) is not int
         for event in outcome.stream.payloads
     )
+
+
+@raises(
+    "openai/openai.responses",
+    text=r"^TypeError: unsupported operand type\(s\) for \+=: 'NoneType' and 'str'",
+    name="part-text-absent",
+)
+def _part_text_absent(outcome: Outcome) -> bool:
+    return any(
+        event.get("type") == "response.content_part.added"
+        and event["part"].get("type") == "output_text"
+        and event["part"].get("text") is None
+        for event in outcome.stream.payloads
+    )
+
+
+@raises("openai/openai.responses", text="^AttributeError: 'NoneType' object has no attribute 'type'", name="item-null")
+def _item_null(outcome: Outcome) -> bool:
+    return any(None in ((event.get("response") or {}).get("output") or ()) for event in outcome.stream.payloads)
 
 
 @differs("openai/openai.responses", path="output", name="terminal-output-empty")

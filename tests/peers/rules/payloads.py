@@ -39,6 +39,11 @@ def call_fragments(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
+def has_null_call(outcome: Outcome) -> bool:
+    """Whether null is among the calls of a delta."""
+    return any(None in ((choice.get("delta") or {}).get("tool_calls") or ()) for choice in chunk_choices(outcome))
+
+
 def strings_under(value: Any, key: str, named: bool = False) -> Iterator[str]:
     """Yield the strings under a key, however deep."""
     if named and isinstance(value, str) and value:
