@@ -47,6 +47,15 @@ def decode(payload: bytes, report: Report, max_depth: int) -> Any:
     return value
 
 
+def object_in(payload: bytes) -> dict[str, Any] | None:
+    """The object that a payload is, if it is one."""
+    try:
+        value = _decode(payload)
+    except (ValueError, RecursionError):
+        return None
+    return value if type(value) is dict else None
+
+
 def may_be_deep(payload: bytes, max_depth: int) -> bool:
     """Tell whether the payload has enough brackets to nest deeper than the limit."""
     return len(payload) > 2 * max_depth and payload.count(b"{") + payload.count(b"[") > max_depth

@@ -29,7 +29,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
 
-from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep
+from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep, object_in
 from reducer.dialects import detect, is_undecided, load, told_by
 from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error
@@ -416,11 +416,8 @@ class Reducer(Trusting, Generic[BodyT]):
         self._framer.taken = begun.taken
 
     def _is_replayed(self, payload: bytes) -> bool:
-        try:
-            event = msgspec.json.decode(payload)
-        except (ValueError, RecursionError):
-            return False
-        number = event.get("sequence_number") if type(event) is dict else None
+        event = object_in(payload) or {}
+        number = event.get("sequence_number")
         if type(number) is not int:
             return False
         if number > self._replayed_to:  # type: ignore[operator]
@@ -603,15 +600,12 @@ class Reducer(Trusting, Generic[BodyT]):
             self._failed(error, payload)
 
     def _decode(self, payload: bytes) -> Any:
-        def report(code: str, seen: Any, chosen: Any) -> None:
-            self._report(code, seen, chosen)
-
         depth = self._limits.max_depth
         try:
             value = msgspec.json.decode(payload)
         except (ValueError, RecursionError):
             self._stream.surrogates = True
-            return decode(payload, report, depth)
+            return decode(payload, self._report, depth)
         if may_be_deep(payload, depth) and is_deep(value, depth):
             raise TooDeep
         return value

@@ -67,9 +67,9 @@ _COMPRESSED = {
     b"\x78\xda": "deflate",
 }
 _FIRST_BYTES = (_BOM, *_COMPRESSED)
-_DATA = b"data: "
-_EVENT = b"event: "
-_FIELDS = (_DATA, _EVENT)
+DATA = b"data: "
+EVENT = b"event: "
+_FIELDS = (DATA, EVENT)
 _SHOWN = 200  # bytes of unusable input that a note shows
 # The fast lane looks at no more than this at once, so that falling out of it stays cheap.
 _WINDOW = 1 << 16
@@ -104,7 +104,7 @@ class Frames(msgspec.Struct, gc=False):
 
     def name(self, place: int) -> str | None:
         name = self.names[place] if self.names is not None else None
-        return _name(name[len(_EVENT) :]) if type(name) is bytes else name  # type: ignore[return-value]
+        return _name(name[len(EVENT) :]) if type(name) is bytes else name  # type: ignore[return-value]
 
     def errors(self) -> frozenset[int]:
         """Places of the events that are named error."""
@@ -118,7 +118,7 @@ class Frames(msgspec.Struct, gc=False):
         if type(self.where) is not list:
             # Before an event lie its own event line and other events: two lines and a blank one each, or one.
             lines = [len(name) + self.line_end for name in self.names or ()]  # type: ignore[arg-type]
-            sizes = [len(_DATA) + len(payload) + 2 * self.line_end for payload in self.payloads]
+            sizes = [len(DATA) + len(payload) + 2 * self.line_end for payload in self.payloads]
             if lines:
                 sizes = [size + line for size, line in zip(sizes, [*lines[1:], 0], strict=True)]
             begin: int = self.where + (lines[0] if lines else 0)  # type: ignore[operator]
@@ -329,21 +329,21 @@ class Framer(Saved):
         stop = size - 2 * len(line_end)
         if stop < 0 or size > self._max:
             return None
-        if data.startswith(_DATA):
-            payloads = data[len(_DATA) : stop].split(2 * line_end + _DATA)
+        if data.startswith(DATA):
+            payloads = data[len(DATA) : stop].split(2 * line_end + DATA)
             ends = 2 * (len(payloads) - 1)
             names = None
         else:
             lines = data[:stop].split(line_end)
             ends = len(lines) - 1
             names, data_lines = lines[0::3], lines[1::3]
-            payloads = list(map(bytes.removeprefix, data_lines, repeat(_DATA)))
+            payloads = list(map(bytes.removeprefix, data_lines, repeat(DATA)))
             # Every third line is a data line, and what stands between two of them a blank and an event line.
             if len(lines) != 3 * len(names) - 1 or any(lines[2::3]):
                 return None
-            if sum(map(len, data_lines)) - sum(map(len, payloads)) != len(_DATA) * len(payloads):
+            if sum(map(len, data_lines)) - sum(map(len, payloads)) != len(DATA) * len(payloads):
                 return None
-            if not all(name.startswith(_EVENT) for name in set(names)):
+            if not all(name.startswith(EVENT) for name in set(names)):
                 return None
         # No line ends but these; where the lines were split at each line feed, there can be none. To leave them out and
         # compare the sizes is quicker than to count them.

@@ -29,19 +29,18 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from reducer.framing import Frames
+from reducer.framing import DATA, Frames
 
 _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
 _WORTH = 1 << 14  # bytes of a stream, for a template of one hole
-_DATA = b"data: "
-_DIGITS = b"0123456789"
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
 _PROBE = "a lane's probe"
 
 TEXT, PADDING, NUMBER, BLANKS, ROUTE = range(5)
+_ENDS = {NUMBER: b"0123456789", ROUTE: b"0123456789", BLANKS: b" "}  # what such a hole is made of
 _COSTS = {TEXT: 3, PADDING: 3, NUMBER: 2, BLANKS: 3, ROUTE: 6}  # how often a hole doubles what a stream must have
 
 # For each text that an event adds its key, its value and its sink, which has `add_all`.
@@ -94,7 +93,7 @@ class Template:
         self.routes = routes  # path -> the value, of those that are no hole
         self.routed = any(hole.kind == ROUTE for hole in holes)
         self._before, self._behind = len(prefix), len(suffix)
-        self._names = [prefix[: prefix.index(_DATA)].rstrip()] if not prefix.startswith(_DATA) else None
+        self._names = [prefix[: prefix.index(DATA)].rstrip()] if not prefix.startswith(DATA) else None
         self._kinds = [hole.kind for hole in holes]
         self._between = constants[1:-1]
         self._reach = 1 << 13  # how far `run` looks: further while runs are long
@@ -115,7 +114,7 @@ class Template:
     def frame(self, row: bytes, end: int) -> Frames:
         """An event, framed; its bytes end at this offset."""
         payload = self.payload(row)
-        return Frames([payload], self._names, [end - self._behind - len(payload) - len(_DATA)])
+        return Frames([payload], self._names, [end - self._behind - len(payload) - len(DATA)])
 
     def size(self, rows: list[bytes]) -> int:
         """The bytes of events."""
@@ -165,19 +164,11 @@ class Template:
             before.append(column)
             finds.append(found)
         later = self._between[self._last_text :]
-        if self._kinds[-1] == BLANKS:
-            # Blanks are cut off without a search.
+        while later and (kind := self._kinds[len(self._kinds) - 1 - len(behind)]) in _ENDS:
+            # No search is needed for what stands before blanks or digits at the end.
             constant = later.pop()
-            stripped = list(map(bytes.rstrip, middle, repeat(b" ")))
-            middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
-            behind.append([])
-            if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
-                misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))
-        while later and self._kinds[len(self._kinds) - 1 - len(behind)] in (NUMBER, ROUTE):
-            # Nor is a search needed for what stands before digits at the end.
-            constant = later.pop()
-            stripped = list(map(bytes.rstrip, middle, repeat(_DIGITS)))
-            behind.append(list(map(bytes.removeprefix, middle, stripped)))
+            stripped = list(map(bytes.rstrip, middle, repeat(_ENDS[kind])))
+            behind.append(list(map(bytes.removeprefix, middle, stripped)) if kind in _PROOFS else [])
             middle = list(map(bytes.removesuffix, stripped, repeat(constant)))
             if sum(map(len, stripped)) - sum(map(len, middle)) != len(constant) * len(rows):
                 misfits.update(place for place, row in enumerate(stripped) if not row.endswith(constant))

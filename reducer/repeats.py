@@ -18,8 +18,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
+from reducer.decoding import object_in
 from reducer.framing import Frame
 from reducer.saving import Saved
 
@@ -71,7 +70,7 @@ class Repeats(Saved):
         return kept
 
     def _sequence_number(self, payload: bytes) -> int | None:
-        event = _decoded(payload) if b'"sequence_number"' in payload else {}
+        event = (object_in(payload) or {}) if b'"sequence_number"' in payload else {}
         response = event.get("response")
         if event.get("type") == "response.created" and type(response) is dict and response.get("id") != self._response:
             self._response = response.get("id")
@@ -127,7 +126,7 @@ class Repeats(Saved):
             self._role = len(self._seen)
         if not named and (self._once or self._role < 0):
             return
-        event = _decoded(payload)
+        event = object_in(payload) or {}
         choices = event.get("choices")
         if named and choices is None and "type" in event:
             self._once = True
@@ -144,12 +143,3 @@ class Repeats(Saved):
     def _has_room(self, size: int) -> bool:
         self._room -= size + _OVERHEAD
         return self._room >= 0
-
-
-def _decoded(payload: bytes) -> dict[str, Any]:
-    """The payload's object; of anything else an empty one."""
-    try:
-        event = msgspec.json.decode(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return event if type(event) is dict else {}

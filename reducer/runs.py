@@ -202,18 +202,23 @@ class Runs:
             self._drop(lane)
             self._feed_rows(lane, rows)  # many short runs are dearer than none
             return lane.size(rows)
+        return lane.size(rows[: self._take_fitting(lane, rows, columns, fitting, _FEW)])
+
+    def _take_fitting(
+        self, lane: Template, rows: list[bytes], columns: Columns, fitting: list[tuple[int, int]], most: int
+    ) -> int:
+        """Take the stretches that fit, and what lies between them, up to where that is more than so many rows.
+
+        Returns how many rows that are.
+        """
         at = 0
-        for begin, end in fitting:
-            if begin - at > _FEW:
-                break
+        for begin, end in (*fitting, (len(rows), len(rows))):
+            if begin - at > most:
+                return at
             self._feed_rows(lane, rows[at:begin])
-            at = end
             self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
-        else:
-            if len(rows) - at <= _FEW:
-                self._feed_rows(lane, rows[at:])
-                at = len(rows)
-        return lane.size(rows[:at])
+            at = end
+        return at
 
     def _miss(self, lane: Template) -> None:
         lane.misses += 1
@@ -248,15 +253,10 @@ class Runs:
             return False
         texts = lane.texts(columns)
         if texts is None:
-            at = 0
             unsound = lane.unsound(columns)
             if 2 * len(unsound) > len(rows):
                 self._drop(lane)  # other events lie between
-            for begin, stop in segments(unsound, len(rows)):
-                self._feed_rows(lane, rows[at:begin])
-                at = stop
-                self._take_proven(lane, rows[begin:stop], [column[begin:stop] for column in columns])
-            self._feed_rows(lane, rows[at:])
+            self._take_fitting(lane, rows, columns, list(segments(unsound, len(rows))), len(rows))
             return True
         for route, joined in texts.items():
             for sink, text in zip(sinks[route], joined, strict=True):

@@ -26,13 +26,11 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
 from reducer.dialects._dialect import Dialect
-from reducer.framing import Framer
+from reducer.framing import DATA, EVENT, Framer
 from reducer.runs import Runs
 
-_EVENT = b"event: "
-_DATA = b"data: "
-_DELTA = b".delta\n" + _DATA
-_DONE = b".done\n" + _DATA
+_DELTA = b".delta\n" + DATA
+_DONE = b".done\n" + DATA
 _BLANK = b"\n\n"
 _LONGEST = 128  # bytes of an event line and what makes it one
 # What holds a response: no run goes on past one.
@@ -95,7 +93,7 @@ class Trust:
         if not self._begun:
             line = data[:_LONGEST].partition(b"\n")[0]
             self._begun = len(line) < len(data)
-            self.off = not _EVENT.startswith(line[: len(_EVENT)]) or b"\r" in line
+            self.off = not EVENT.startswith(line[: len(EVENT)]) or b"\r" in line
         at = 0
         while at < len(data) and not self.off:
             if not in_run:
@@ -166,7 +164,7 @@ class Trust:
             if not (events and kind.are_all(data, at, end, events)):
                 yield from self._one_by_one(data, at, end + 1, kind, known)
                 return end + 1
-        yield Part(b"", events, end + 1 - at, len(line) - len(_DATA))
+        yield Part(b"", events, end + 1 - at, len(line) - len(DATA))
         return end + 1
 
     def _last(self, data: bytes, at: int, end: int, done: bytes) -> bytes | None:
@@ -186,7 +184,7 @@ class Trust:
                 skipped += 1
             # What came before may belong to another response, or go on in these events.
             if skipped and self._known() == known:
-                yield Part(b"", skipped, at - begin, len(kind.line) - len(_DATA))
+                yield Part(b"", skipped, at - begin, len(kind.line) - len(DATA))
                 begin = at
             while at < end and not kind.is_at(data, at):
                 at = data.find(_BLANK, at) + len(_BLANK)
@@ -206,14 +204,14 @@ def _next_delta(data: bytes, at: int) -> int:
         at = stop + len(_BLANK)
     while (found := data.find(_DELTA, at)) >= 0:
         begin = max(data.rfind(b"\n", at, found) + 1, at)
-        if data.startswith(_EVENT, begin) and found + len(_DELTA) - begin <= _LONGEST:
+        if data.startswith(EVENT, begin) and found + len(_DELTA) - begin <= _LONGEST:
             return begin
         at = found + len(_DELTA)
     end = len(data)
     begin = max(data.rfind(b"\n", at) + 1, at)
-    if begin > at and end - begin < len(_DATA) and data.endswith(_DELTA[: len(_DELTA) - len(_DATA) + end - begin]):
+    if begin > at and end - begin < len(DATA) and data.endswith(_DELTA[: len(_DELTA) - len(DATA) + end - begin]):
         begin = max(data.rfind(b"\n", at, begin - 1) + 1, at)
-    if end - begin < _LONGEST and _EVENT.startswith(data[begin : begin + len(_EVENT)]):
+    if end - begin < _LONGEST and EVENT.startswith(data[begin : begin + len(EVENT)]):
         return begin
     return end
 

@@ -6,8 +6,7 @@ import importlib
 import re
 from typing import Any
 
-import msgspec
-
+from reducer.decoding import object_in
 from reducer.dialects._dialect import Dialect
 from reducer.errors import UsageError
 
@@ -49,11 +48,8 @@ def detect(payload: dict[str, Any]) -> Dialect | None:
 
 def told_by(payload: bytes) -> Dialect | None:
     """Return the dialect that recognises this payload, before it is anybody's."""
-    try:
-        obj = msgspec.json.decode(payload)
-    except (ValueError, RecursionError):
-        return None
-    return detect(obj) if type(obj) is dict else None
+    obj = object_in(payload)
+    return detect(obj) if obj is not None else None
 
 
 def is_undecided(payload: bytes) -> bool:
@@ -62,5 +58,6 @@ def is_undecided(payload: bytes) -> bool:
         return False
     if not _UNDECIDED.search(payload):
         return not payload.strip()
-    dialect = told_by(payload)
-    return dialect is not None and not dialect.decides(msgspec.json.decode(payload))
+    obj = object_in(payload)
+    dialect = detect(obj) if obj is not None else None
+    return dialect is not None and not dialect.decides(obj)  # type: ignore[arg-type]

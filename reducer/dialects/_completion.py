@@ -89,6 +89,12 @@ class Envelope(State):
             else:
                 self.report("repairable", {"usage": before}, "the last usage; the repair is usage_fields")
 
+    def is_settled(self, ident: str | None, model: str | None, usage: dict[str, Any] | None) -> bool:
+        """Whether a chunk with these, repeated, would report nothing and change nothing but the last usage."""
+        if (ident or self.id) != self.id or (model or self.model) != self.model:
+            return False
+        return not (usage and self.usage is not None and loses_usage(self.usage, usage))
+
     def head(self, kind: str) -> dict[str, Any]:
         """The first keys of the body."""
         body: dict[str, Any] = {}

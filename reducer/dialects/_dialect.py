@@ -60,6 +60,11 @@ class State(Saved):
         self.error: ProviderError | None = None
         self.whole: dict[str, Any] | None = None  # the first event, if it was a body sent whole
 
+    def refuse(self) -> object:
+        """Have a narrow event, of which nothing has been taken, handled again from a dict, and no more like it."""
+        self.narrow = None
+        return AGAIN
+
 
 class Dialect(NamedTuple):
     """One provider API's wire language."""

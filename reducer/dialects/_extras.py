@@ -31,6 +31,11 @@ def merge(into: dict[str, Any], new: dict[str, Any], *, add: bool = False) -> No
             into[key] = copied(value)
 
 
+def is_settled(has: dict[str, Any], said: dict[str, Any]) -> bool:
+    """Whether nothing is said, nulls aside, but what is there to the letter: `merge` would change nothing."""
+    return all(value is None or repr(has.get(key)) == repr(value) for key, value in said.items())
+
+
 def add_entries(into: list[Any], new: list[Any]) -> None:
     """Add the entries of a delta's list."""
     for entry in new:

@@ -27,7 +27,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import NotJson, Report, TooDeep, decode, join_surrogates
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
 from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import GATHERED, Fragments
@@ -379,8 +379,7 @@ def on_text(state: MessageState, event: TextEvent) -> object:
     block = state.blocks.get(event.index)
     text = block.plain if block is not None else None
     if text is None:
-        state.narrow = None
-        return AGAIN
+        return state.refuse()
     pieces = text.pieces
     pieces.append(event.delta.text)
     if len(pieces) >= GATHERED:

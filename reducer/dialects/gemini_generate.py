@@ -32,8 +32,8 @@ from msgspec import UNSET, field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import AGAIN, Dialect, LimitReached, Options, State
-from reducer.dialects._extras import merge
+from reducer.dialects._dialect import Dialect, LimitReached, Options, State
+from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import GATHERED, Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
@@ -516,7 +516,7 @@ def on_text(state: GeminiState, chunk: TextChunk[Any]) -> object:
     """A piece of text that goes on where its candidate's last part ended, and nothing else."""
     usage = chunk.usage_metadata
     if usage is not None and usage.promptTokensDetails != state.details and not _are_sound(state, usage):
-        return _refuse(state)
+        return state.refuse()
     if chunk.response_id == state.id and chunk.model_version == state.model:
         wire = chunk.candidates[0]
         part = wire.content.parts[0]
@@ -532,13 +532,7 @@ def on_text(state: GeminiState, chunk: TextChunk[Any]) -> object:
             if len(pieces) >= GATHERED:
                 text.gather()
             return None
-    return _refuse(state)
-
-
-def _refuse(state: GeminiState) -> object:
-    """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
-    state.narrow = None
-    return AGAIN
+    return state.refuse()
 
 
 def _are_sound(state: GeminiState, usage: TextUsage) -> bool:
@@ -1072,7 +1066,7 @@ def _is_settled(candidate: _Candidate, wire: WireCandidate) -> bool:
         "groundingMetadata": wire.grounding_metadata,
     }
     has = {"finishReason": candidate.finish, **candidate.last}
-    return all(value is None or repr(has.get(key)) == repr(value) for key, value in said.items())
+    return is_settled(has, said)
 
 
 def recognise(obj: dict[str, Any]) -> bool:

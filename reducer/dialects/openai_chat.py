@@ -40,9 +40,9 @@ from reducer.dialects._completion import (
 )
 from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options
 from reducer.dialects._errors import find_error, normalise
-from reducer.dialects._extras import merge
+from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import GATHERED, Fragments
-from reducer.dialects._repairs import Watch, loses_usage
+from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
     COMPLETION_FINISH,
     ToView,
@@ -663,12 +663,7 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
         filters = wire.content_filter_results
         if choice is not None and (filters is UNSET or filters == choice.filters) and state.counted is None:
             _add_to(state, choice, wire)
-            if chunk.system_fingerprint:
-                state.fingerprint = chunk.system_fingerprint
-            if chunk.service_tier:
-                state.tier = chunk.service_tier
-            if chunk.provider is not None:
-                state.provider = chunk.provider
+            _take_head(state, chunk)
             if choice.logprobs is None or choice.logprobs is UNSET:
                 state.narrow = _narrow_for(wire)
             return None
@@ -699,7 +694,7 @@ def on_text(state: ChatState, chunk: TextChunk) -> object:
             if delta.role and choice.roles < 3:
                 _take_role(state, choice, delta, None)
             return None
-    return _refuse(state)
+    return state.refuse()
 
 
 def _take_head(state: ChatState, chunk: Chunk | NarrowChunk[Any]) -> None:
@@ -731,7 +726,7 @@ def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
             if delta.reasoning_details is not None:
                 _add_details(choice, delta.reasoning_details)
             return None
-    return _refuse(state)
+    return state.refuse()
 
 
 def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
@@ -756,13 +751,7 @@ def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
                     call.add_function(entry.function, state)
                 choice.touched = call
                 return None
-    return _refuse(state)
-
-
-def _refuse(state: ChatState) -> object:
-    """Have an event, of which nothing has been taken, handled again from a dict, and no more like it."""
-    state.narrow = None
-    return AGAIN
+    return state.refuse()
 
 
 def _narrow_for(wire: WireChoice) -> Callable[[bytes], Any] | None:
@@ -1437,9 +1426,7 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
     choices = chunk.choices
     if not choices or len(choices) != 1:
         return None
-    if (chunk.id and chunk.id != state.id) or (chunk.model and chunk.model != state.model):
-        return None
-    if chunk.usage and state.usage is not None and loses_usage(state.usage, chunk.usage):
+    if not state.is_settled(chunk.id, chunk.model, chunk.usage):
         return None
     wire = choices[0]
     delta = wire.delta
@@ -1486,7 +1473,7 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
                     return None
                 if value:
                     found.append((key, value, last[key]))
-            elif not _is_settled_value(last, key, value):
+            elif not is_settled(last, {key: value}):
                 return None
     return found or None
 
@@ -1501,17 +1488,14 @@ def _is_settled(choice: _Choice, wire: WireChoice) -> bool:
         return False
     if wire.token_ids is not None:
         return False
-    if wire.matched_stop is not UNSET and not _is_settled_value(choice.extra, "matched_stop", wire.matched_stop):
-        return False
     if wire.content_filter_results is not UNSET and wire.content_filter_results != choice.filters:
         return False
-    return _is_settled_value(choice.extra, "native_finish_reason", wire.native_finish_reason) and _is_settled_value(
-        choice.extra, "stop_reason", wire.stop_reason
-    )
-
-
-def _is_settled_value(has: dict[str, Any], key: str, value: Any) -> bool:
-    return value is None or (key in has and repr(has[key]) == repr(value))
+    said = {
+        "matched_stop": None if wire.matched_stop is UNSET else wire.matched_stop,
+        "native_finish_reason": wire.native_finish_reason,
+        "stop_reason": wire.stop_reason,
+    }
+    return is_settled(choice.extra, said)
 
 
 def recognise(obj: dict[str, Any]) -> bool:

@@ -37,9 +37,9 @@ from reducer.dialects._completion import (
 )
 from reducer.dialects._dialect import Dialect, Options
 from reducer.dialects._errors import find_error, normalise
-from reducer.dialects._extras import merge
+from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import GATHERED, Fragments
-from reducer.dialects._repairs import Watch, loses_usage
+from reducer.dialects._repairs import Watch
 from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
 from reducer.dialects._wire import Wire
 from reducer.saving import Saved
@@ -338,9 +338,7 @@ def texts(state: CompletionState, chunk: Chunk) -> list[tuple[str, str, Any]] | 
     choices = chunk.choices
     if state.row["chunk"] is not on_chunk or not choices or len(choices) != 1 or chunk.extra:
         return None
-    if (chunk.id or state.id) != state.id or (chunk.model or state.model) != state.model:
-        return None
-    if chunk.usage and state.usage is not None and loses_usage(state.usage, chunk.usage):
+    if not state.is_settled(chunk.id, chunk.model, chunk.usage):
         return None
     wire = choices[0]
     choice = state.choices.get(place(wire))
@@ -350,7 +348,7 @@ def texts(state: CompletionState, chunk: Chunk) -> list[tuple[str, str, Any]] | 
         return None
     said = {key: getattr(wire, key) for key in _LAST} | {"finish_reason": wire.finish_reason or choice.finish}
     has = {**choice.extra, "finish_reason": choice.finish}
-    if any(value is not None and repr(has.get(key)) != repr(value) for key, value in said.items()):
+    if not is_settled(has, said):
         return None
     return [("text", wire.text, choice.text)]
 
