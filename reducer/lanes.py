@@ -38,6 +38,7 @@ _WORTH = 1 << 14  # bytes of a stream, for a template of one hole
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
 _PROBE = "a lane's probe"
+_MARK = "\x7f"
 
 TEXT, PADDING, NUMBER, BLANKS, ROUTE = range(5)
 _ENDS = {NUMBER: b"0123456789", ROUTE: b"0123456789", BLANKS: b" "}  # what such a hole is made of
@@ -199,19 +200,19 @@ class Template:
     def texts(self, columns: Columns) -> dict[Any, list[str]] | None:
         """What rows add, the last aside: by route each text, joined; ``None`` if one, the last's too, is no text."""
         texts = [column for kind, column in zip(self._kinds, columns, strict=True) if kind == TEXT]
-        if any(_apart(column[-1:]) is None for column in texts):
+        if any(_text(column[-1:]) is None for column in texts):
             return None
         routes = self._routes(columns) if self.routed else []
-        if len(set(routes)) <= 1:
-            joined = [_joined(column[:-1]) for column in texts]
-            return None if None in joined else {routes[0] if routes else (): joined}  # type: ignore[dict-item]
-        found: dict[Any, list[str]] = {route: [] for route in routes}
+        found: dict[Any, list[str]] = {route: [] for route in routes} or {(): []}
         for column in texts:
-            strings = _apart(column[:-1])
-            if strings is None:
+            text = _text(column[:-1])
+            if text is None:
                 return None
+            if len(found) == 1:
+                found[next(iter(found))].append(text.replace(_MARK, ""))
+                continue
             gathered: dict[Any, list[str]] = {route: [] for route in found}
-            for route, string in zip(routes, strings, strict=True):
+            for route, string in zip(routes, text.split(_MARK), strict=True):
                 gathered[route].append(string)
             for route, pieces in gathered.items():
                 found[route].append("".join(pieces))
@@ -225,58 +226,19 @@ class Template:
                 for kind, column in zip(self._kinds, columns, strict=True)
                 if kind == TEXT
                 for place, entry in enumerate(column)
-                if _apart((entry,)) is None
+                if _text((entry,)) is None
             }
         )
 
 
-def _joined(column: Sequence[bytes]) -> str | None:
-    """Prove that every entry is the inside of a JSON string; return the strings, joined."""
-    whole = b"".join(column)
-    if b"\\" in whole or not whole.isascii():
-        # They may be one only together: an escape or a character cut in two, a pair of surrogates.
-        lines = b"\n".join(column)
-        if b"\\u" in whole or _ends_escaping(lines + b"\n") or not _is_utf8(lines):
-            strings = _apart(column)
-            return None if strings is None else "".join(strings)
+def _text(column: Sequence[bytes]) -> str | None:
+    """Prove that every entry is the inside of a JSON string; return the strings, with marks between them."""
+    # A mark may stand in a JSON string as it is, but not in an escape, nor in a character, nor amid a surrogate pair.
     try:
-        return msgspec.json.decode(b'"%s"' % whole, type=str)
+        text: str = msgspec.json.decode(b'"%s"' % _MARK.encode().join(column), type=str)
     except ValueError:
         return None
-
-
-def _apart(column: Sequence[bytes]) -> list[str] | None:
-    """The same, not joined."""
-    # Where no entry ends in a backslash that escapes, each of the quotes put around them counts as one, so a list of
-    # as many strings as entries leaves no quote for the entries themselves.
-    array = b'["%s"]' % b'","'.join(column)
-    if (b'\\","' in array or b'\\"]' in array) and _ends_escaping(b"\n".join(column) + b"\n"):
-        return None
-    try:
-        strings: list[str] = msgspec.json.decode(array, type=list[str])
-    except ValueError:
-        return None
-    return strings if len(strings) == len(column) else None
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        return bool(str(data, "utf-8"))
-    except ValueError:
-        return False
-
-
-def _ends_escaping(lines: bytes) -> bool:
-    """Whether a line ends in a backslash that is not escaped itself."""
-    at = lines.find(b"\\\n")
-    while at >= 0:
-        begin = at
-        while begin and lines[begin - 1] == 0x5C:
-            begin -= 1
-        if (at - begin) % 2 == 0:
-            return True
-        at = lines.find(b"\\\n", at + 1)
-    return False
+    return text if text.count(_MARK) == len(column) - 1 else None
 
 
 def _are_padding(column: Sequence[bytes]) -> bool:
