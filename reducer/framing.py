@@ -393,6 +393,11 @@ class Framer(Saved):
         """The number of bytes that have been cut into frames."""
         return self._at
 
+    @property
+    def fed(self) -> int:
+        """The number of bytes that have come."""
+        return self._at + len(self._tail)
+
     def untail(self) -> bytes:
         """Give back the beginning of an event, where nothing but its bytes has been taken."""
         tail = b""

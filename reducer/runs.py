@@ -200,25 +200,22 @@ class Runs:
         fitting = list(segments(misfits, len(rows)))
         if len(rows) < _LONG * (len(fitting) - 1):
             self._drop(lane)
-            self._feed_rows(lane, rows)  # many short runs are dearer than none
-            return lane.size(rows)
-        return lane.size(rows[: self._take_fitting(lane, rows, columns, fitting, _FEW)])
+            fitting = []  # many short runs are dearer than none
+        before = self._framer.fed
+        self._take_fitting(lane, rows, columns, fitting, _FEW if fitting else len(rows))
+        return self._framer.fed - before
 
     def _take_fitting(
         self, lane: Template, rows: list[bytes], columns: Columns, fitting: list[tuple[int, int]], most: int
-    ) -> int:
-        """Take the stretches that fit, and what lies between them, up to where that is more than so many rows.
-
-        Returns how many rows that are.
-        """
+    ) -> None:
+        """Take the stretches that fit, and what lies between them, up to where that is more than so many rows."""
         at = 0
         for begin, end in (*fitting, (len(rows), len(rows))):
             if begin - at > most:
-                return at
+                return
             self._feed_rows(lane, rows[at:begin])
             self._take_proven(lane, rows[begin:end], [column[begin:end] for column in columns])
             at = end
-        return at
 
     def _miss(self, lane: Template) -> None:
         lane.misses += 1
