@@ -546,13 +546,17 @@ class Reducer(Trusting, Generic[BodyT]):
         self._frames = frames
         for self._place, payload in enumerate(frames.payloads):
             if state is not None and not (errors and self._place in errors):
+                narrow = state.narrow
                 try:
-                    event = (state.narrow or typed)(payload)  # type: ignore[misc]
+                    event = (narrow or typed)(payload)  # type: ignore[misc]
                 except (ValueError, RecursionError):
-                    event = self._typed(stream.dialect, payload)
+                    event = self._typed(stream.dialect, payload) if narrow is not None else None
+                    narrow = None
                 # What is retained must not break recursion later.
-                if event is not None and not (
-                    len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth)
+                if event is not None and (
+                    narrow is not None
+                    or len(payload) <= long
+                    or not (may_be_deep(payload, depth) and is_deep(event, depth))
                 ):
                     handler = state.row.get(event.type)
                     if handler is not None:

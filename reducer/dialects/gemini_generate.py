@@ -128,7 +128,7 @@ class TextChunk(Wire, Generic[UsageT], rename="camel", kw_only=True):
     candidates: tuple[TextCandidate]
     usage_metadata: UsageT | None = None
     model_version: str | None = None
-    create_time: Any = None
+    create_time: str | None = None
     response_id: str | None = None
 
 
@@ -272,9 +272,10 @@ class TextUsage(msgspec.Struct):
     promptTokensDetails: ClassVar[Any] = UNSET
 
 
+_Details = list[dict[str, int | str]]
 # The types of a usage's values; `serviceTier` is no field, as few endpoints have it.
 _USAGE: dict[str, Any] = {
-    key: int if key.endswith("Count") else list[Any] if key.endswith("Details") else str
+    key: int if key.endswith("Count") else _Details if key.endswith("Details") else str
     for key in (*UsageMetadata.__struct_encode_fields__, "serviceTier")
     if key != "extra"
 }
@@ -539,7 +540,7 @@ def _are_sound(state: GeminiState, usage: TextUsage) -> bool:
     """Whether the details of a usage are what the wide decoder would take; the same bytes are not looked at again."""
     if usage.promptTokensDetails is not UNSET:
         try:
-            msgspec.json.decode(usage.promptTokensDetails, type=list[Any])
+            msgspec.json.decode(usage.promptTokensDetails, type=_Details)
         except (ValueError, RecursionError):
             return False
     state.details = usage.promptTokensDetails

@@ -210,7 +210,7 @@ class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
 
 class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
     id: str | None = None
-    object: Any = None
+    object: str | None = None
     created: int | float | str | None = None
     model: str | None = None
     service_tier: str | None = None
@@ -218,9 +218,9 @@ class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
     provider: str | None = None
     choices: tuple[NarrowChoice[DeltaT]]
     usage: None = None
-    obfuscation: Any = None
-    p: Any = None
-    sequence_number: Any = None
+    obfuscation: str | None = None
+    p: str | None = None
+    sequence_number: int | None = None
 
 
 class TextChunk(NarrowChunk[TextDelta]):
