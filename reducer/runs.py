@@ -28,11 +28,12 @@ SHORT = 512
 _HELD_SIZE = 1 << 15
 # Less than that is not worth learning from; and what is taken plainly between.
 _WORTH = 1 << 13
+_LEAST = 1 << 15  # the same of a whole stream
+_SMALL = 1 << 7  # bytes of an event
 _STRETCH = 1 << 11
 _SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
 _WARM = 2  # the same of rows behind one that does not fit
 _LONG = 64  # events between misfits that are worth it
-_LATER = 512  # events until a stream may have grown enough
 _MISSES = 2
 _TRIES = 2  # attempts to learn in a row; each costs as much as thirty events, so that more of them come seldom
 _ALIKE = 16  # bytes that an event shares with the next one if there is anything to learn: `data: {` and a key
@@ -88,6 +89,8 @@ class Runs:
             data = framer.untail() + data
         at = 0
         end = len(data)
+        if not self._templates and framer.offset + end < _LEAST:
+            at = self._feed_counted(data, at, end)
         stretch = _STRETCH  # bytes to take the plain way before the next attempt
         while end - at >= _WORTH or (at < end and (self._templates or self._number >= HELD)):
             lane = self._lane_at(data, at)
@@ -105,15 +108,21 @@ class Runs:
                     self._back_off()
             else:
                 # To the end of the event that is open, or of a stretch that grows while nothing repeats.
-                ready = framer.ready
-                stop = self._event_end(data, min(end, at + stretch) if ready else at)
-                stretch *= 4 if ready else 1
-                before = self._number
-                self._feed_plain(data, at, stop)
-                self._learn_in -= self._number - before
+                stop = at
+                if framer.ready:
+                    stop = min(end, at + (stretch if self._templates else max(stretch, _SMALL * self._learn_in)))
+                    stretch *= 4
+                stop = self._feed_counted(data, at, self._event_end(data, stop))
             at = stop
         if at < end:
-            self._feed_plain(data, at, end)
+            self._feed_counted(data, at, end)
+
+    def _feed_counted(self, data: bytes, at: int, end: int) -> int:
+        """Take the plain way that far, which brings the next attempt to learn nearer."""
+        before = self._number
+        self._feed_plain(data, at, end)
+        self._learn_in -= self._number - before
+        return end
 
     def _event_end(self, data: bytes, at: int) -> int:
         """The end of the event that is open here: behind its blank line, or the end of the bytes."""
@@ -161,7 +170,7 @@ class Runs:
             if found is None:
                 return
             if volume < found.worth:
-                self._learn_in = self._learn_every = _LATER
+                self._learn_in = (found.worth - volume) // len(data)
                 return
             lane = learn(
                 prefix, payload, suffix, texts, found, lambda other: dialect.texts(stream.state, dialect.decode(other))
