@@ -31,7 +31,7 @@ import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep, object_in
 from reducer.dialects import detect, is_undecided, load, told_by
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options, State
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
@@ -74,6 +74,8 @@ REPAIRS = frozenset(
 _CACHED = 1 << 16  # bytes that are framed at once
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
+_BATCH = 256  # events that are decoded before they are merged, at most
+_MANY = 12  # events that are worth it
 _UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
@@ -539,24 +541,29 @@ class Reducer(Trusting, Generic[BodyT]):
     def _run(self, frames: Frames) -> None:
         depth = self._limits.max_depth
         long = 2 * depth
+        payloads = frames.payloads
+        errors = frames.errors()
         stream = self._stream
         state = stream.state
         typed = stream.dialect.decode if stream.dialect is not None else None
-        errors = frames.errors()
         self._frames = frames
-        for self._place, payload in enumerate(frames.payloads):
+        place, end = 0, len(payloads)
+        while place < end:
+            if state is not None and not errors and state.narrow is not None:
+                place = self._run_narrow(state, payloads, place)
+                if place == end:
+                    break
+            payload = payloads[place]
+            self._place = place
+            place += 1
             if state is not None and not (errors and self._place in errors):
-                narrow = state.narrow
                 try:
-                    event = (narrow or typed)(payload)  # type: ignore[misc]
+                    event = typed(payload)  # type: ignore[misc]
                 except (ValueError, RecursionError):
-                    event = self._typed(stream.dialect, payload) if narrow is not None else None
-                    narrow = None
+                    event = None
                 # What is retained must not break recursion later.
-                if event is not None and (
-                    narrow is not None
-                    or len(payload) <= long
-                    or not (may_be_deep(payload, depth) and is_deep(event, depth))
+                if event is not None and not (
+                    len(payload) > long and may_be_deep(payload, depth) and is_deep(event, depth)
                 ):
                     handler = state.row.get(event.type)
                     if handler is not None:
@@ -571,8 +578,47 @@ class Reducer(Trusting, Generic[BodyT]):
             stream = self._stream
             state = stream.state
             typed = stream.dialect.decode if stream.dialect is not None else None
-        self._number += len(frames.payloads)
+        self._number += end
         self._frames = None
+
+    def _run_narrow(self, state: State, payloads: list[bytes], place: int) -> int:
+        """Take events by the narrow way, as far as it goes; return the place of the next."""
+        decode, take, take_all = state.narrow  # type: ignore[misc]
+        if take_all is not None:
+            place = self._run_many(state, payloads, place)
+        for self._place in range(place, len(payloads)):
+            try:
+                event = decode(payloads[self._place])
+            except (ValueError, RecursionError):
+                return self._place
+            try:
+                if not take(state, event):
+                    state.narrow = None
+                    return self._place
+            except Exception as error:
+                self._failed(error, payloads[self._place])
+            self._event = event
+        return len(payloads)
+
+    def _run_many(self, state: State, payloads: list[bytes], place: int) -> int:
+        """Take several events at once, and ever more of them, as far as that goes; return the place of the next."""
+        decode, _, take_all = state.narrow  # type: ignore[misc]
+        many = _MANY
+        while many and len(payloads) - place >= _MANY:
+            events: list[Any] = []
+            try:
+                events.extend(map(decode, payloads[place : place + many]))
+                many = min(4 * many, _BATCH)
+            except (ValueError, RecursionError):
+                many = 0  # those before the one that it refuses are there
+            try:
+                if not events or not take_all(state, events):  # type: ignore[misc]
+                    break
+            except Exception:
+                break  # one by one, that event will be found
+            self._event = events[-1]
+            place += len(events)
+        return place
 
     # -- the cold path ---------------------------------------------------------------------------
 

@@ -39,12 +39,21 @@ class LimitReached(Exception):
         self.seen = seen
 
 
-class State(Saved):
-    """What every dialect's state has. ``report`` is set by the engine and knows the current event.
+class Narrow(NamedTuple):
+    """A quicker way for what most of the next events will be, if the last ones tell: pieces of texts.
 
-    ``narrow`` is a decoder for what most of the next events will be, if the last ones tell: it knows less than the
-    dialect's ``decode``, which is to be asked where it refuses, and is quicker, as its events leave less to test.
+    ``decode`` knows less than the dialect's, which is to be asked where it refuses; nothing in its events can be deep.
+    ``take`` merges such an event, ``take_all`` several of them, all or none; they say whether they did. What would do
+    more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
     """
+
+    decode: Callable[[bytes], Any]
+    take: Callable[[Any, Any], bool]
+    take_all: Callable[[Any, list[Any]], bool] | None = None  # where it saves time
+
+
+class State(Saved):
+    """What every dialect's state has. ``report`` is set by the engine and knows the current event."""
 
     unsaved = ("options", "report", "row")
     caches: tuple[str, ...] = ("narrow",)
@@ -54,16 +63,11 @@ class State(Saved):
         self.options = options
         self.report = report
         self.row = row
-        self.narrow: Callable[[bytes], Any] | None = None
+        self.narrow: Narrow | None = None
         self.begun = False  # something but an error has come
         self.done = False  # the end marker was seen
         self.error: ProviderError | None = None
         self.whole: dict[str, Any] | None = None  # the first event, if it was a body sent whole
-
-    def refuse(self) -> object:
-        """Have a narrow event, of which nothing has been taken, handled again from a dict, and no more like it."""
-        self.narrow = None
-        return AGAIN
 
 
 class Dialect(NamedTuple):

@@ -32,6 +32,11 @@ class Fragments(Saved):
         if len(pieces) >= GATHERED:
             self.gather()
 
+    def extend(self, pieces: list[str]) -> None:
+        self.pieces += pieces
+        if len(self.pieces) >= GATHERED:
+            self.gather()
+
     def add_all(self, text: str) -> None:
         """Append what is many pieces already."""
         self.pieces.append(text)

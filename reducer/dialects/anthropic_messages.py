@@ -27,10 +27,10 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import NotJson, Report, TooDeep, decode, join_surrogates
-from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Narrow, Options, State
 from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
-from reducer.dialects._fragments import GATHERED, Fragments
+from reducer.dialects._fragments import Fragments
 from reducer.dialects._views import ToView, common_finish, count, join_texts, record, records, string, summed, used
 from reducer.dialects._wire import Wire, from_dict
 from reducer.saving import Saved
@@ -81,25 +81,17 @@ class Event(Wire):
     context_management: Any = UNSET
 
 
-TEXT = ("text",)  # the type of the narrow event; a wire has strings
-
-
 class TextDelta(Wire, kw_only=True):
-    kind: Literal["text_delta"] = field(name="type")
+    type: Literal["text_delta"]
     text: str
 
 
 class TextEvent(Wire, kw_only=True):
     """What most events are: a piece of a text."""
 
-    type: ClassVar[tuple[str]] = TEXT
-
-    kind: Literal["content_block_delta"] = field(name="type")
+    type: Literal["content_block_delta"]
     index: int
     delta: TextDelta
-
-
-decode_text = msgspec.json.Decoder(TextEvent).decode
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -369,22 +361,30 @@ def on_content_block_delta(state: MessageState, event: Event) -> None:
         text = block.plain
         if text is not None and delta.text is not None:
             text.append(delta.text)
-            state.narrow = decode_text
+            state.narrow = TEXTS
             return
     DELTAS.get(delta.type, add_undeclared)(state, block, delta)
 
 
-def on_text(state: MessageState, event: TextEvent) -> object:
+def take_text(state: MessageState, event: TextEvent) -> bool:
     """A piece of a text that is there."""
     block = state.blocks.get(event.index)
-    text = block.plain if block is not None else None
-    if text is None:
-        return state.refuse()
-    pieces = text.pieces
-    pieces.append(event.delta.text)
-    if len(pieces) >= GATHERED:
-        text.gather()
-    return None
+    if block is None or block.plain is None or state.row is HANDLERS["WHOLE"]:
+        return False
+    block.plain.append(event.delta.text)
+    return True
+
+
+def take_texts(state: MessageState, events: list[TextEvent]) -> bool:
+    """Pieces of the same text."""
+    block = state.blocks.get(events[0].index)
+    if block is None or block.plain is None or state.row is HANDLERS["WHOLE"] or len({e.index for e in events}) > 1:
+        return False
+    block.plain.extend([event.delta.text for event in events])
+    return True
+
+
+TEXTS = Narrow(msgspec.json.Decoder(TextEvent).decode, take_text, take_texts)
 
 
 def on_message_delta(state: MessageState, event: Event) -> None:
@@ -637,7 +637,6 @@ _OPEN: dict[Any, Any] = {
     "message_delta": on_message_delta,
     "message_stop": on_message_stop,
     BODY: on_body_again,
-    TEXT: on_text,
 }
 
 HANDLERS: dict[str, dict[Any, Any]] = {

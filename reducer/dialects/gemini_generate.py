@@ -32,9 +32,9 @@ from msgspec import UNSET, field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import Dialect, LimitReached, Options, State
+from reducer.dialects._dialect import Dialect, LimitReached, Narrow, Options, State
 from reducer.dialects._extras import is_settled, merge
-from reducer.dialects._fragments import GATHERED, Fragments
+from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
     ToView,
@@ -101,8 +101,6 @@ class Wrapped(Wire, rename="camel", kw_only=True):
 
 # What most chunks are: a piece of text of one candidate, and the usage so far.
 
-TEXT = "\x7ftext"  # as a type no wire has it
-
 
 class TextPart(Wire, kw_only=True):
     text: str
@@ -123,8 +121,6 @@ UsageT = TypeVar("UsageT")
 
 
 class TextChunk(Wire, Generic[UsageT], rename="camel", kw_only=True):
-    type: ClassVar[str] = TEXT
-
     candidates: tuple[TextCandidate]
     usage_metadata: UsageT | None = None
     model_version: str | None = None
@@ -513,27 +509,46 @@ def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
     state.row = HANDLERS["OPEN"]
 
 
-def on_text(state: GeminiState, chunk: TextChunk[Any]) -> object:
-    """A piece of text that goes on where its candidate's last part ended, and nothing else."""
+def take_texts(state: GeminiState, chunks: list[TextChunk[Any]]) -> bool:
+    """Pieces that go on with one text, where nothing else differs but the usage, of which the last one counts."""
+    wires = [chunk.candidates[0] for chunk in chunks]
+    index = wires[0].index
+    last = state.texts.get(index)
+    usages = [chunk.usage_metadata for chunk in chunks]
+    if (
+        last is None
+        or state.row is not HANDLERS["OPEN"]
+        or {chunk.response_id for chunk in chunks} != {state.id}
+        or {chunk.model_version for chunk in chunks} != {state.model}
+        or {wire.index for wire in wires} != {index}
+        or {wire.content.parts[0].thought for wire in wires} != {last.thinks}
+        or [usage for usage in usages if usage is None or usage.promptTokensDetails != state.details]
+        or {chunk.create_time for chunk in chunks} != {None}
+    ):
+        return False
+    state.newest = usages[-1]
+    last.text.extend([wire.content.parts[0].text for wire in wires])
+    return True
+
+
+def take_text(state: GeminiState, chunk: TextChunk[Any]) -> bool:
+    """A piece of text that goes on where its candidate's last part ended."""
     usage = chunk.usage_metadata
-    if usage is not None and usage.promptTokensDetails != state.details and not _are_sound(state, usage):
-        return state.refuse()
-    if chunk.response_id == state.id and chunk.model_version == state.model:
-        wire = chunk.candidates[0]
-        part = wire.content.parts[0]
-        last = state.texts.get(wire.index)
-        if last is not None and last.thinks is part.thought:
-            if usage is not None:
-                state.newest = usage
-            if chunk.create_time is not None:
-                state.last["createTime"] = chunk.create_time
-            text = last.text
-            pieces = text.pieces
-            pieces.append(part.text)
-            if len(pieces) >= GATHERED:
-                text.gather()
-            return None
-    return state.refuse()
+    wire = chunk.candidates[0]
+    part = wire.content.parts[0]
+    last = state.texts.get(wire.index)
+    if last is None or last.thinks is not part.thought or state.row is not HANDLERS["OPEN"]:
+        return False
+    if chunk.response_id != state.id or chunk.model_version != state.model:
+        return False
+    if usage is not None:
+        if usage.promptTokensDetails != state.details and not _are_sound(state, usage):
+            return False
+        state.newest = usage
+    if chunk.create_time is not None:
+        state.last["createTime"] = chunk.create_time
+    last.text.append(part.text)
+    return True
 
 
 def _are_sound(state: GeminiState, usage: TextUsage) -> bool:
@@ -552,8 +567,8 @@ def on_chunk(state: GeminiState, chunk: Chunk) -> None:
     state.narrow = _narrow_for(state, chunk)
 
 
-def _narrow_for(state: GeminiState, chunk: Chunk) -> Callable[[bytes], Any] | None:
-    """The decoder that would have done for this chunk, if it was a piece of text and nothing else."""
+def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
+    """The way that would have done for this chunk, if it was a piece of text and nothing else."""
     candidates = chunk.candidates
     if type(chunk) is not Chunk or chunk.prompt_feedback is not None or not candidates or len(candidates) != 1:
         return None
@@ -570,7 +585,8 @@ def _narrow_for(state: GeminiState, chunk: Chunk) -> Callable[[bytes], Any] | No
     )
     if any(value is not None for value in rest):
         return None
-    return text_decoder(tuple(chunk.usage_metadata or ()))
+    decoder = text_decoder(tuple(chunk.usage_metadata or ()))
+    return Narrow(decoder, take_text, take_texts) if decoder is not None else None
 
 
 def _take_chunk(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate] | None) -> None:
@@ -973,7 +989,7 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk},
     "WHOLE": {"chunk": on_chunk_after_whole},
     # No row for `[DONE]`: Gemini sends none, and one that a proxy adds is no evidence that the answer is whole.
-    "OPEN": {"chunk": on_chunk, TEXT: on_text},
+    "OPEN": {"chunk": on_chunk},
 }
 
 

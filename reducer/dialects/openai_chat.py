@@ -19,7 +19,6 @@ are joined; undeclared keys follow the generic rule of `_extras` and are reporte
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -38,7 +37,7 @@ from reducer.dialects._completion import (
     watched,
     with_logprobs,
 )
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import GATHERED, Fragments
@@ -163,9 +162,6 @@ class Chunk(Wire):
 # needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
 
 
-TEXT, REASONING, ARGUMENTS = "\x7ftext", "\x7freasoning", "\x7farguments"  # as types no wire has them
-
-
 class TextDelta(Wire, kw_only=True):
     role: str | None = None
     content: str
@@ -192,6 +188,7 @@ class ArgumentsCall(Wire, kw_only=True):
 
 
 class ArgumentsDelta(Wire, kw_only=True):
+    role: None = None
     content: None = None
     tool_calls: tuple[ArgumentsCall]
 
@@ -223,21 +220,9 @@ class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
     sequence_number: int | None = None
 
 
-class TextChunk(NarrowChunk[TextDelta]):
-    type: ClassVar[str] = TEXT
-
-
-class ReasoningChunk(NarrowChunk[ReasoningDelta]):
-    type: ClassVar[str] = REASONING
-
-
-class ArgumentsChunk(NarrowChunk[ArgumentsDelta]):
-    type: ClassVar[str] = ARGUMENTS
-
-
-decode_text = msgspec.json.Decoder(TextChunk).decode
-decode_reasoning = msgspec.json.Decoder(ReasoningChunk).decode
-decode_arguments = msgspec.json.Decoder(ArgumentsChunk).decode
+TextChunk = NarrowChunk[TextDelta]
+ReasoningChunk = NarrowChunk[ReasoningDelta]
+ArgumentsChunk = NarrowChunk[ArgumentsDelta]
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -665,36 +650,29 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
             _add_to(state, choice, wire)
             _take_head(state, chunk)
             if choice.logprobs is None or choice.logprobs is UNSET:
-                state.narrow = _narrow_for(wire)
+                state.narrow = _narrow_for(choice, wire)
             return None
     return _take_chunk(state, chunk, choices)
 
 
-def on_text(state: ChatState, chunk: TextChunk) -> object:
+def take_text(state: ChatState, chunk: TextChunk) -> bool:
     """A piece of the content, and nothing else."""
-    if chunk.id == state.id and chunk.model == state.model:
-        wire = chunk.choices[0]
-        choice = state.choices.get(wire.index)
-        if choice is not None and wire.logprobs is choice.logprobs:
-            if chunk.system_fingerprint:
-                state.fingerprint = chunk.system_fingerprint
-            if chunk.service_tier:
-                state.tier = chunk.service_tier
-            if chunk.provider is not None:
-                state.provider = chunk.provider
-            delta = wire.delta
-            plain = choice.content.plain
-            if plain is not None:
-                pieces = plain.pieces
-                pieces.append(delta.content)
-                if len(pieces) >= GATHERED:
-                    plain.gather()
-            else:
-                choice.content.add(delta.content)
-            if delta.role and choice.roles < 3:
-                _take_role(state, choice, delta, None)
-            return None
-    return state.refuse()
+    wire = chunk.choices[0]
+    choice = state.choices.get(wire.index)
+    if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
+        return False
+    plain = choice.content.plain
+    delta = wire.delta
+    if plain is None or (delta.role and choice.roles < 3):
+        return False
+    if chunk.system_fingerprint:
+        state.fingerprint = chunk.system_fingerprint
+    if chunk.service_tier:
+        state.tier = chunk.service_tier
+    if chunk.provider is not None:
+        state.provider = chunk.provider
+    plain.append(delta.content)
+    return True
 
 
 def _take_head(state: ChatState, chunk: Chunk | NarrowChunk[Any]) -> None:
@@ -707,65 +685,71 @@ def _take_head(state: ChatState, chunk: Chunk | NarrowChunk[Any]) -> None:
         state.provider = chunk.provider
 
 
-def on_reasoning(state: ChatState, chunk: ReasoningChunk) -> object:
+def take_thought(state: ChatState, chunk: ReasoningChunk) -> bool:
     """A piece of reasoning under one or several names, and nothing else."""
-    if chunk.id == state.id and chunk.model == state.model:
-        wire = chunk.choices[0]
-        choice = state.choices.get(wire.index)
-        if choice is not None and wire.logprobs is choice.logprobs:
-            _take_head(state, chunk)
-            delta = wire.delta
-            if delta.content == "" and choice.content.text is None:
-                choice.content.add("")
-            if delta.role and choice.roles < 3:
-                _take_role(state, choice, delta, None)
-            if delta.reasoning_content is not UNSET:
-                _add_text(state, choice, "reasoning_content", delta.reasoning_content)
-            if delta.reasoning is not UNSET:
-                _add_text(state, choice, "reasoning", delta.reasoning)
-            if delta.reasoning_details is not None:
-                _add_details(choice, delta.reasoning_details)
-            return None
-    return state.refuse()
+    wire = chunk.choices[0]
+    choice = state.choices.get(wire.index)
+    if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
+        return False
+    delta = wire.delta
+    if delta.role and choice.roles < 3:
+        return False
+    content, reasoning = choice.texts.get("reasoning_content"), choice.texts.get("reasoning")
+    if delta.reasoning_content is not UNSET and (content is None or content.plain is None):
+        return False
+    if delta.reasoning is not UNSET and (reasoning is None or reasoning.plain is None):
+        return False
+    _take_head(state, chunk)
+    if delta.content == "" and choice.content.text is None:
+        choice.content.add("")
+    if delta.reasoning_content is not UNSET:
+        content.plain.append(delta.reasoning_content)  # type: ignore[union-attr]
+    if delta.reasoning is not UNSET:
+        reasoning.plain.append(delta.reasoning)  # type: ignore[union-attr]
+    if delta.reasoning_details is not None:
+        _add_details(choice, delta.reasoning_details)
+    return True
 
 
-def on_arguments(state: ChatState, chunk: ArgumentsChunk) -> object:
+def take_argument(state: ChatState, chunk: ArgumentsChunk) -> bool:
     """A piece of the arguments of a call that is known by its index, and nothing else."""
-    if chunk.id == state.id and chunk.model == state.model:
-        wire = chunk.choices[0]
-        choice = state.choices.get(wire.index)
-        if choice is not None and wire.logprobs is choice.logprobs:
-            entry = wire.delta.tool_calls[0]
-            call = choice.touched
-            if call is None or call.index != entry.index:
-                call = choice.at_index.get(entry.index)
-            if call is not None:
-                _take_head(state, chunk)
-                plain = call.plain
-                if plain is not None:
-                    pieces = plain.pieces
-                    pieces.append(entry.function.arguments)
-                    if len(pieces) >= GATHERED:
-                        plain.gather()
-                else:
-                    call.add_function(entry.function, state)
-                choice.touched = call
-                return None
-    return state.refuse()
+    wire = chunk.choices[0]
+    choice = state.choices.get(wire.index)
+    if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
+        return False
+    entry = wire.delta.tool_calls[0]
+    call = choice.touched
+    if call is None or call.index != entry.index:
+        call = choice.at_index.get(entry.index)
+    if call is None or call.plain is None:
+        return False
+    _take_head(state, chunk)
+    call.plain.append(entry.function.arguments)
+    choice.touched = call
+    return True
 
 
-def _narrow_for(wire: WireChoice) -> Callable[[bytes], Any] | None:
-    """The decoder that would have done for this choice of a chunk whose rest was nothing special."""
+NARROW_TEXT = Narrow(msgspec.json.Decoder(TextChunk).decode, take_text)
+NARROW_REASONING = Narrow(msgspec.json.Decoder(ReasoningChunk).decode, take_thought)
+NARROW_ARGUMENTS = Narrow(msgspec.json.Decoder(ArgumentsChunk).decode, take_argument)
+
+
+def _narrow_for(choice: _Choice, wire: WireChoice) -> Narrow | None:
+    """The way for more of what this choice of a chunk said, whose rest was nothing special."""
     delta = wire.delta
     if delta is None or wire.content_filter_results is not UNSET or wire.finish_reason is not None:
         return None
     if wire.matched_stop is not UNSET or delta.refusal is not UNSET or wire.token_ids is not None:
         return None
+    if delta.role and choice.roles < 3:
+        return None
     if delta.tool_calls:
-        return decode_arguments if delta.role is None and not delta.content else None
+        call = choice.touched
+        return NARROW_ARGUMENTS if call is not None and call.plain is not None and not delta.content else None
     if type(delta.reasoning) is str or type(delta.reasoning_content) is str:
-        return decode_reasoning if not delta.content else None
-    return decode_text if delta.tool_calls is None and type(delta.content) is str else None
+        return NARROW_REASONING if not delta.content else None
+    plain = choice.content.plain is not None and type(delta.content) is str
+    return NARROW_TEXT if plain and delta.tool_calls is None else None
 
 
 def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None) -> object:
@@ -1284,10 +1268,10 @@ def _fill(state: ChatState, call: _Call, entry: WireCall) -> None:
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
-    "OPEN": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments, "[DONE]": on_done},
+    "OPEN": {"chunk": on_chunk, "[DONE]": on_done},
     "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
     # Folding goes on: only what begins another response is told apart, and `on_chunk` asks `done` for that.
-    "OVER": {"chunk": on_chunk, TEXT: on_text, REASONING: on_reasoning, ARGUMENTS: on_arguments},
+    "OVER": {"chunk": on_chunk},
 }
 
 

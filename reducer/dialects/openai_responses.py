@@ -35,8 +35,8 @@ from msgspec import field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import SPLIT, Dialect, Handler, LimitReached, Options, State
-from reducer.dialects._fragments import GATHERED, Fragments
+from reducer.dialects._dialect import SPLIT, Dialect, Handler, LimitReached, Narrow, Options, State
+from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch
 from reducer.dialects._views import (
     ToView,
@@ -61,7 +61,7 @@ from reducer.view import FinishReason, UsageView, View
 BODY = "\x7fbody"  # the type of a body sent whole; no wire has it
 
 if TYPE_CHECKING:
-    Kind = str  # see the table of handlers
+    Kind = DeltaKind = str  # see the table of handlers
 
 
 class Event(Wire):
@@ -92,6 +92,20 @@ class Event(Wire):
     annotation: Any = None
     output: Any = None
     response: dict[str, Any] | None = None
+
+
+class Delta(Wire, kw_only=True):
+    """What most events are: a piece of a text."""
+
+    type: DeltaKind
+    sequence_number: int | None = None
+    item_id: str | None = None
+    output_index: int | None = None
+    content_index: int | None = None
+    delta: str
+    logprobs: tuple[()] | None = None
+    obfuscation: str | None = None
+    summary_index: int | None = None
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -774,14 +788,43 @@ def on_delta(family: Family) -> Handler:
             and type(piece) is str
             and not event.logprobs
         ):
-            pieces = plain.pieces
-            pieces.append(piece)
-            if len(pieces) >= GATHERED:
-                plain.gather()
+            plain.append(piece)
+            state.narrow = DELTAS
         else:
             _add_delta(family, index, state, event)
 
     return handle
+
+
+def take_delta(state: ResponsesState, delta: Delta) -> bool:
+    """A piece that goes on where the last delta ended."""
+    plain = state.delta_plain
+    index = delta.summary_index if delta.type in SUMMARY_DELTAS else delta.content_index
+    if (
+        plain is None
+        or state.row is not OPEN
+        or (delta.type, delta.item_id, delta.output_index, index) != state.delta_key()
+    ):
+        return False
+    plain.append(delta.delta)
+    return True
+
+
+def take_deltas(state: ResponsesState, deltas: list[Delta]) -> bool:
+    """Pieces of the same text."""
+    plain = state.delta_plain
+    of_summary = state.delta_type in SUMMARY_DELTAS
+    if (
+        plain is None
+        or state.row is not OPEN
+        or {delta.type for delta in deltas} != {state.delta_type}
+        or {delta.item_id for delta in deltas} != {state.delta_item}
+        or {delta.output_index for delta in deltas} != {state.delta_output}
+        or {delta.summary_index if of_summary else delta.content_index for delta in deltas} != {state.delta_index}
+    ):
+        return False
+    plain.extend([delta.delta for delta in deltas])
+    return True
 
 
 def _add_delta(family: Family, index: int | None, state: ResponsesState, event: Event) -> None:
@@ -1051,6 +1094,10 @@ for _kind, _statuses in _STATUS.items():
 
 # A string that the decoder knows need not be made, nor hashed, for every event. Any other it refuses.
 globals()["Kind"] = Literal[tuple(OPEN)]
+_TEXT_DELTAS = {f"{name}.delta": FAMILIES[ALIASES.get(name, name)] for name in (*FAMILIES, *ALIASES)}
+globals()["DeltaKind"] = Literal[tuple(_TEXT_DELTAS)]
+SUMMARY_DELTAS = frozenset(kind for kind, family in _TEXT_DELTAS.items() if family.list == "summary")
+DELTAS = Narrow(msgspec.json.Decoder(Delta).decode, take_delta, take_deltas)
 
 HANDLERS: dict[str, dict[str, Any]] = {
     "OPEN": OPEN,
