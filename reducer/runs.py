@@ -20,7 +20,7 @@ from typing import Any
 
 from reducer.dialects._dialect import Dialect
 from reducer.framing import Framer, Frames
-from reducer.lanes import Columns, Template, holes_in, learn, segments
+from reducer.lanes import Columns, Template, holes_in, learn, likely_holes, segments, worth
 
 # Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
 HELD = 128
@@ -28,8 +28,9 @@ SHORT = 512
 _HELD_SIZE = 1 << 15
 # Less than that is not worth learning from; and what is taken plainly between.
 _WORTH = 1 << 13
-_LEAST = 1 << 15  # the same of a whole stream
+_LEAST = 1 << 15  # bytes of a stream in which no template is worth it
 _SMALL = 1 << 7  # bytes of an event
+_MOST = 1 << 12  # events between two attempts to learn
 _STRETCH = 1 << 11
 _SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
 _WARM = 2  # the same of rows behind one that does not fit
@@ -99,7 +100,7 @@ class Runs:
                 at += size
                 stretch = _STRETCH
                 continue
-            if self._learn_in <= 1 and framer.ready:
+            if self._learn_in <= 1 and framer.ready and not self._is_short(data, at):
                 stop = self._event_end(data, at)
                 if data[stop : stop + _ALIKE] == data[at : at + _ALIKE]:
                     self._feed_one(data[at:stop], framer.offset + end - at)
@@ -116,6 +117,16 @@ class Runs:
             at = stop
         if at < end:
             self._feed_counted(data, at, end)
+
+    def _is_short(self, data: bytes, at: int) -> bool:
+        """Whether there is too little of the stream for a template of the event that begins here."""
+        dialect = self._stream.dialect
+        event = data[at : self._event_end(data, at)]
+        lacking = worth(event, likely_holes(event, dialect.idle if dialect is not None else ()))
+        lacking -= self._framer.offset + len(data) - at
+        if lacking > 0:
+            self._learn_in = min(lacking // len(event), _MOST) + 1
+        return lacking > 0
 
     def _feed_counted(self, data: bytes, at: int, end: int) -> int:
         """Take the plain way that far, which brings the next attempt to learn nearer."""
@@ -169,8 +180,7 @@ class Runs:
             found = holes_in(payload, texts, dialect.idle, dialect.routes, self._templates)
             if found is None:
                 return
-            if volume < found.worth:
-                self._learn_in = (found.worth - volume) // len(data)
+            if volume < worth(data, len(found.holes)):
                 return
             lane = learn(
                 prefix, payload, suffix, texts, found, lambda other: dialect.texts(stream.state, dialect.decode(other))
@@ -186,7 +196,7 @@ class Runs:
         self._learn_in = self._learn_every
         self._attempts += 1
         if self._attempts > _TRIES:
-            self._learn_every = min(8 * self._learn_every, 4096)
+            self._learn_every = min(8 * self._learn_every, _MOST)
 
     def _lane_at(self, data: bytes, at: int) -> Template | None:
         """The template that fits the event which begins here."""
@@ -235,7 +245,7 @@ class Runs:
         """Go on without a template that comes to nothing, and be slower to make another."""
         self._templates = [other for other in self._templates if other is not lane]
         self._lane = None
-        self._learn_in = self._learn_every = min(2 * self._learn_every + 4 * _LONG, 4096)
+        self._learn_in = self._learn_every = min(2 * self._learn_every + 4 * _LONG, _MOST)
 
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
         """Take events whose bytes fit."""

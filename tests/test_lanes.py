@@ -28,15 +28,21 @@ from tests.mutations import blind, mutant, seeds
 pytestmark = pytest.mark.slow
 
 SNAPSHOT, SAVE = "snapshot", "save"
-SHIPPED = [("lanes._WORTH", lanes._WORTH), ("runs._WORTH", runs._WORTH), ("runs._LONG", runs._LONG)]
+SHIPPED = [(f"lanes.{name}", getattr(lanes, name)) for name in ("_PROVEN", "_HOLE", "_MADE")] + [
+    ("runs._WORTH", runs._WORTH),
+    ("runs._LEAST", runs._LEAST),
+    ("runs._LONG", runs._LONG),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")
 def eager() -> Iterator[None]:
     """Lanes are taken where they would not be worth it: or most of what is here would not meet them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reducer.lanes._WORTH", 1)
+        for name in ("_PROVEN", "_HOLE", "_MADE"):
+            patch.setattr(f"reducer.lanes.{name}", 0)
         patch.setattr("reducer.runs._WORTH", 1 << 10)
+        patch.setattr("reducer.runs._LEAST", 0)
         patch.setattr("reducer.runs._LONG", 2)
         yield
 
@@ -1003,8 +1009,8 @@ def test_templates_are_not_made_of_short_streams(monkeypatch: pytest.MonkeyPatch
         return texts(template, columns)
 
     monkeypatch.setattr(Template, "texts", counted)
-    for name, few, many in (("chat-text", 40, 1000), ("chat-obfuscation", 400, 4000), ("responses-text", 400, 20_000)):
-        for count in (few, many):
+    for name, few, many in (("chat-text", 200, 600), ("chat-obfuscation", 1000, 12_000), ("responses-text", 4000, 0)):
+        for count in filter(None, (few, many)):
             run = Run(name)
             events = [*run.opening, *(run.next(b"word") for _ in range(count))]
             proven = 0
