@@ -15,19 +15,18 @@ of an event is a row, the holes of all rows are columns, and a column is checked
 not fit are told by their number, and go through the per-event way in their places, so the lanes change nothing but
 the time. The last event of a run goes that way too: what it says beside its texts so counts as the last word.
 
-Holes of one kind say where a text belongs, the number of its choice say (``Dialect.routes``). They are opened
-when two templates differ there.
+What is decoded quickly is not worth it, nor is a short stream, nor events that come by turns: see `worth`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from reducer.framing import DATA, Frames
 
@@ -41,13 +40,15 @@ _PROVEN = 420
 _HOLE = 310
 _MADE = 150_000
 _NEVER = 1 << 60
+_AHEAD = 1 << 14  # how far is looked for events that repeat
+_OFTEN = 12  # how many that must be
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
 _PROBE = "a lane's probe"
 _MARK = "\x7f"
 
-TEXT, PADDING, NUMBER, BLANKS, ROUTE = range(5)
-_ENDS = {NUMBER: b"0123456789", ROUTE: b"0123456789", BLANKS: b" "}  # what such a hole is made of
+TEXT, PADDING, NUMBER, BLANKS = range(4)
+_ENDS = {NUMBER: b"0123456789", BLANKS: b" "}  # what such a hole is made of
 
 # For each text that an event adds its key, its value and its sink, which has `add_all`.
 Texts = list[tuple[str, str, Any]]
@@ -60,7 +61,6 @@ class _Hole(NamedTuple):
     kind: int
     path: str  # of a text its key
     probe: bytes  # what a probe has there
-    value: bytes
 
 
 class Template:
@@ -80,24 +80,18 @@ class Template:
         "head",
         "keys",
         "misses",
-        "routed",
-        "routes",
         "sinks",
         "tail",
     )
 
-    def __init__(
-        self, prefix: bytes, constants: list[bytes], suffix: bytes, holes: list[_Hole], routes: dict[str, Any]
-    ) -> None:
+    def __init__(self, prefix: bytes, constants: list[bytes], suffix: bytes, holes: list[_Hole]) -> None:
         constants = [prefix + constants[0], *constants[1:-1], constants[-1] + suffix]
         self.head = constants[0]
         self.tail = constants[-1]
         self.misses = 0  # runs that came to nothing, since the last that did not
         self.keys = [hole.path for hole in holes if hole.kind == TEXT]
-        self.sinks: dict[Any, list[Any]] = {}  # by route, as long as no other event comes
+        self.sinks: list[Any] = []  # as long as no other event comes
         self.goes_on_at = -1  # the number of the last event that was proven
-        self.routes = routes  # path -> the value, of those that are no hole
-        self.routed = any(hole.kind == ROUTE for hole in holes)
         self._before, self._behind = len(prefix), len(suffix)
         self._names = [prefix[: prefix.index(DATA)].rstrip()] if not prefix.startswith(DATA) else None
         self._kinds = [hole.kind for hole in holes]
@@ -191,37 +185,13 @@ class Template:
                 misfits.update(_misfits(kind, column))
         return columns, sorted(misfits)
 
-    def routes_in(self, columns: Columns) -> dict[Any, int]:
-        """The routes of rows, the last aside, each with the place of one of them."""
-        if not self.routed:
-            return {(): 0}
-        routes = self._routes(columns)
-        return dict(zip(routes, range(len(routes)), strict=True))
-
-    def _routes(self, columns: Columns) -> list[Any]:
-        its = [column[:-1] for kind, column in zip(self._kinds, columns, strict=True) if kind == ROUTE]
-        return list(its[0] if len(its) == 1 else zip(*its, strict=True))
-
-    def texts(self, columns: Columns) -> dict[Any, list[str]] | None:
-        """What rows add, the last aside: by route each text, joined; ``None`` if one, the last's too, is no text."""
+    def texts(self, columns: Columns) -> list[str] | None:
+        """What rows add, the last aside: each text, joined; ``None`` if one, the last's too, is no text."""
         texts = [column for kind, column in zip(self._kinds, columns, strict=True) if kind == TEXT]
         if any(_text(column[-1:]) is None for column in texts):
             return None
-        routes = self._routes(columns) if self.routed else []
-        found: dict[Any, list[str]] = {route: [] for route in routes} or {(): []}
-        for column in texts:
-            text = _text(column[:-1])
-            if text is None:
-                return None
-            if len(found) == 1:
-                found[next(iter(found))].append(text.replace(_MARK, ""))
-                continue
-            gathered: dict[Any, list[str]] = {route: [] for route in found}
-            for route, string in zip(routes, text.split(_MARK), strict=True):
-                gathered[route].append(string)
-            for route, pieces in gathered.items():
-                found[route].append("".join(pieces))
-        return found
+        joined = [_text(column[:-1]) for column in texts]
+        return None if None in joined else [text.replace(_MARK, "") for text in joined]  # type: ignore[union-attr]
 
     def unsound(self, columns: Columns) -> list[int]:
         """The rows that have something in place of a text that is none, or cannot be proven with others."""
@@ -262,13 +232,7 @@ def _are_numbers(column: Sequence[bytes]) -> bool:
     )
 
 
-def _are_routes(column: Sequence[bytes]) -> bool:
-    return all(n == b"0" or _are_numbers((n,)) for n in set(column))
-
-
-_PROOFS: dict[int, Callable[[Sequence[bytes]], bool]] = {
-    PADDING: _are_padding, NUMBER: _are_numbers, ROUTE: _are_routes,
-}  # fmt: skip
+_PROOFS: dict[int, Callable[[Sequence[bytes]], bool]] = {PADDING: _are_padding, NUMBER: _are_numbers}
 
 
 def _misfits(kind: int, column: Sequence[bytes]) -> list[int]:
@@ -292,13 +256,6 @@ def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
         begin = place + 1
 
 
-class Holes(NamedTuple):
-    """Where a template could have holes."""
-
-    holes: list[_Hole]
-    closed: dict[str, Any]  # routes that are none: path -> value
-
-
 def worth(event: bytes, holes: int) -> int:
     """The bytes of a stream that make up for a template of such an event."""
     gain = _DECODED * len(event) - _PROVEN - _HOLE * (holes - 1)
@@ -307,44 +264,46 @@ def worth(event: bytes, holes: int) -> int:
 
 def likely_holes(event: bytes, idle: tuple[str, ...]) -> int:
     """How many holes a template of an event will have at least, told quickly."""
-    keys = sum(b'"%s"' % path.rpartition(".")[2].encode() in event for path in idle)
-    return 1 + keys + event.rstrip().endswith(b" }")
+    return 1 + sum([key in event for key in _keys(idle)]) + event.rstrip().endswith(b" }")
 
 
-def holes_in(
-    payload: bytes, texts: Texts, idle: tuple[str, ...], routes: tuple[str, ...], templates: list[Template]
-) -> Holes | None:
+def repeats(data: bytes, at: int, event: bytes, payload: bytes, holes: list[_Hole]) -> bool:
+    """Whether most of the events behind the one that begins here are like it up to their first text."""
+    text = event.find(payload) + next(hole.begin for hole in holes if hole.kind == TEXT)
+    before = event[max(holes[0].end if holes[0].kind != TEXT else 0, text - 2 * _NEEDLE) : text]
+    stop = at + _AHEAD
+    return 4 * data.count(before, at, stop) > 3 * max(data.count(DATA, at, stop), _OFTEN)
+
+
+@cache
+def _keys(paths: tuple[str, ...]) -> list[bytes]:
+    return [b'"%s"' % path.rpartition(".")[2].encode() for path in paths]
+
+
+def holes_in(payload: bytes, texts: Texts, idle: tuple[str, ...]) -> list[_Hole] | None:
     """Find what may vary in the payload of an event that was handled just now.
 
     Args:
         payload: The JSON.
         texts: What the event added.
         idle: Paths of values that may vary where the last one counts, or none: strings and numbers.
-        routes: Paths of numbers that say where the texts belong. They may vary where they differ from templates with
-            the same texts.
-        templates: Those that are known.
 
     Returns ``None`` where the holes cannot be found. Raises `ValueError` or `RecursionError` for what a dialect's
     decoder passes over, and no other reads.
     """
     obj = msgspec.json.decode(payload)
-    closed = {path: _at(obj, path) for path in routes}
-    for other in templates:
-        if other.keys == [key for key, _, _ in texts]:
-            closed = {path: value for path, value in closed.items() if other.routes.get(path, UNSET) == value}
-    routes = tuple(path for path in routes if path not in closed)
     holes = [_find(payload, key, value, TEXT, key, _PROBE.encode(), []) for key, value, _ in texts]
-    for path in (*idle, *routes):
+    for path in idle:
         value = _at(obj, path)
         if type(value) is str or type(value) is int:
-            kind = PADDING if type(value) is str else ROUTE if path in routes else NUMBER
+            kind = PADDING if type(value) is str else NUMBER
             probe = b"lane" if kind == PADDING else b"%d" % (len(holes) + 70)
             holes.append(_find(payload, path.rpartition(".")[2], value, kind, path, probe, holes))
     blanks = len(payload) - 1 - len(payload[:-1].rstrip(b" "))
     if blanks:
-        holes.append(_Hole(len(payload) - 1 - blanks, len(payload) - 1, BLANKS, "", b"", b" " * blanks))
+        holes.append(_Hole(len(payload) - 1 - blanks, len(payload) - 1, BLANKS, "", b""))
     ordered = sorted(hole for hole in holes if hole is not None)
-    return Holes(ordered, closed) if len(ordered) == len(holes) else None
+    return ordered if len(ordered) == len(holes) else None
 
 
 def learn(
@@ -352,7 +311,7 @@ def learn(
     payload: bytes,
     suffix: bytes,
     texts: Texts,
-    found: Holes,
+    holes: list[_Hole],
     again: Callable[[bytes], Texts | None],
 ) -> Template | None:
     """Make a template of an event that was handled just now.
@@ -360,31 +319,25 @@ def learn(
     Args:
         prefix, payload, suffix: The event's bytes: ``data: ``, the JSON, and the blank line.
         texts: What the event added.
-        found: Its holes.
+        holes: Where it may vary.
         again: Says the texts of another payload.
 
     Returns ``None`` where the holes do not mean what they should.
     """
-    holes = found.holes
     ends = [0, *(hole.end for hole in holes)]
     constants = [payload[end : hole.begin] for end, hole in zip(ends, holes, strict=False)]
     constants.append(payload[ends[-1] :])
     if not all(constants):
         return None
-
-    def filled(values: list[bytes]) -> bytes:
-        return b"".join(chain.from_iterable(zip(constants, [*values, b""], strict=True)))
-
-    # Every hole is where its path says. Routes may stand for each other: they are read from whole events.
-    obj = msgspec.json.decode(filled([hole.probe for hole in holes]))
-    for kinds in ((PADDING, NUMBER), (ROUTE,)):
-        probed = [hole for hole in holes if hole.kind in kinds]
-        if {str(_at(obj, hole.path)).encode() for hole in probed} != {hole.probe for hole in probed}:
-            return None
-    said = again(filled([hole.value if hole.kind == ROUTE else hole.probe for hole in holes]))
+    probe = b"".join(chain.from_iterable(zip(constants, [*(hole.probe for hole in holes), b""], strict=True)))
+    # Every hole is where its path says.
+    obj = msgspec.json.decode(probe)
+    if any(str(_at(obj, hole.path)).encode() != hole.probe for hole in holes if hole.kind in (PADDING, NUMBER)):
+        return None
+    said = again(probe)
     if said is None or [(key, value) for key, value, _ in said] != [(key, _PROBE) for key, _, _ in texts]:
         return None
-    return Template(prefix, constants, suffix, holes, found.closed)
+    return Template(prefix, constants, suffix, holes)
 
 
 def _at(obj: Any, path: str) -> Any:
@@ -411,7 +364,7 @@ def _find(
         if match is not None and _value(match.group(1), value) == value:
             begin, end = match.span(1)
             if all(hole is not None and hole.begin != begin for hole in taken):
-                return _Hole(begin, end, kind, path, probe, match.group(1))
+                return _Hole(begin, end, kind, path, probe)
         at = payload.find(name, at)
     return None
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from reducer.dialects._dialect import Dialect
 from reducer.framing import Framer, Frames
-from reducer.lanes import Columns, Template, holes_in, learn, likely_holes, segments, worth
+from reducer.lanes import Columns, Template, holes_in, learn, likely_holes, repeats, segments, worth
 
 # Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
 HELD = 128
@@ -37,7 +37,7 @@ _WARM = 2  # the same of rows behind one that does not fit
 _LONG = 64  # events between misfits that are worth it
 _MISSES = 2
 _TRIES = 2  # attempts to learn in a row; each costs as much as thirty events, so that more of them come seldom
-_ALIKE = 16  # bytes that an event shares with the next one if there is anything to learn: `data: {` and a key
+_PAUSE = 256  # events behind an attempt that shows that others come by turns
 _FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 
@@ -100,13 +100,9 @@ class Runs:
                 at += size
                 stretch = _STRETCH
                 continue
-            if self._learn_in <= 1 and framer.ready and not self._is_short(data, at):
+            if self._learn_in <= 1 and framer.ready and self._promises(data, at):
                 stop = self._event_end(data, at)
-                if data[stop : stop + _ALIKE] == data[at : at + _ALIKE]:
-                    self._feed_one(data[at:stop], framer.offset + end - at)
-                else:
-                    self._feed_plain(data[at:stop])
-                    self._back_off()
+                self._feed_one(data, at, stop)
             else:
                 # To the end of the event that is open, or of a stretch that grows while nothing repeats.
                 stop = at
@@ -118,15 +114,19 @@ class Runs:
         if at < end:
             self._feed_counted(data, at, end)
 
-    def _is_short(self, data: bytes, at: int) -> bool:
-        """Whether there is too little of the stream for a template of the event that begins here."""
-        dialect = self._stream.dialect
+    def _promises(self, data: bytes, at: int) -> bool:
+        """Whether a template of the event that begins here may be worth it; if not, when to ask again."""
         event = data[at : self._event_end(data, at)]
+        dialect = self._stream.dialect
         lacking = worth(event, likely_holes(event, dialect.idle if dialect is not None else ()))
-        lacking -= self._framer.offset + len(data) - at
+        lacking -= self._volume(len(data) - at)
         if lacking > 0:
             self._learn_in = min(lacking // len(event), _MOST) + 1
-        return lacking > 0
+        return lacking <= 0
+
+    def _volume(self, ahead: int) -> int:
+        """The bytes of the stream that are to be expected: what is there, and about twice what has been."""
+        return ahead + 2 * self._framer.offset
 
     def _feed_counted(self, data: bytes, at: int, end: int) -> int:
         """Take the plain way that far, which brings the next attempt to learn nearer."""
@@ -142,13 +142,13 @@ class Runs:
                 return at + (1 if data[at] == 0x0A else 2)
         return len(data)
 
-    def _feed_one(self, data: bytes, volume: int) -> None:
-        """Feed what should be one event, and learn from it; ``volume``: how much there is of the stream."""
+    def _feed_one(self, data: bytes, at: int, end: int) -> None:
+        """Feed what should be one event, and learn from it."""
         stream = self._stream
         problems = len(stream.problems) + stream.dropped
         before = self._number
         handled = self._event
-        frames = self._framer.feed(data)
+        frames = self._framer.feed(data[at:end])
         if self._framer.notes:
             self._take_noted(frames)
             return
@@ -159,31 +159,33 @@ class Runs:
         if len(frames) != 1 or self._number != before + 1 or self._event is handled or self._stream is not stream:
             return
         if len(stream.problems) + stream.dropped == problems and self._learn_in <= 0 and self._framer.idle:
-            self._learn(data, frames.payloads[0], volume)
+            self._learn(data, at, end, frames.payloads[0])
 
-    def _learn(self, data: bytes, payload: bytes, volume: int) -> None:
-        """Make the event that was just handled a template, if it can be one; back off if not."""
+    def _learn(self, data: bytes, at: int, end: int, payload: bytes) -> None:
+        """Make the event that was just handled a template, if it can be one and more like it come; back off if not."""
         stream = self._stream
         dialect: Dialect = stream.dialect
         self._back_off()
-        event = self._typed(dialect, payload)
-        texts = dialect.texts(stream.state, event) if event is not None else None
+        typed = self._typed(dialect, payload)
+        texts = dialect.texts(stream.state, typed) if typed is not None else None
         if texts is None:
             return
-        at = data.find(payload)
-        prefix, suffix = data[:at], data[at + len(payload) :]
+        event = data[at:end]
+        begin = event.find(payload)
+        prefix, suffix = event[:begin], event[begin + len(payload) :]
         if suffix not in (b"\n\n", b"\r\n\r\n") or not _PREFIX.fullmatch(prefix) or prefix.startswith(b"event: error"):
             return
-        if any(known.begins(data) for known in self._templates):
+        if any(known.begins(event) for known in self._templates):
             return
         try:
-            found = holes_in(payload, texts, dialect.idle, dialect.routes, self._templates)
-            if found is None:
+            holes = holes_in(payload, texts, dialect.idle)
+            if holes is None or self._volume(len(data) - end) < worth(event, len(holes)):
                 return
-            if volume < worth(data, len(found.holes)):
+            if not repeats(data, at, event, payload, holes):
+                self._learn_in = self._learn_every = min(2 * self._learn_every + _PAUSE, _MOST)
                 return
             lane = learn(
-                prefix, payload, suffix, texts, found, lambda other: dialect.texts(stream.state, dialect.decode(other))
+                prefix, payload, suffix, texts, holes, lambda other: dialect.texts(stream.state, dialect.decode(other))
             )
         except (ValueError, RecursionError):
             return
@@ -245,7 +247,7 @@ class Runs:
         """Go on without a template that comes to nothing, and be slower to make another."""
         self._templates = [other for other in self._templates if other is not lane]
         self._lane = None
-        self._learn_in = self._learn_every = min(2 * self._learn_every + 4 * _LONG, _MOST)
+        self._learn_in = self._learn_every = min(2 * self._learn_every + _PAUSE, _MOST)
 
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
         """Take events whose bytes fit."""
@@ -263,7 +265,7 @@ class Runs:
         """Add the texts of events, if they do nothing else; handle the last, whose other values are the last."""
         size = lane.size(rows)
         end = self._framer.offset + size
-        sinks = self._sinks(lane, rows, columns) if end <= self._check_at else None
+        sinks = self._sinks(lane, rows) if end <= self._check_at else None
         if sinks is None:
             self._miss(lane)
             return False
@@ -274,9 +276,8 @@ class Runs:
                 self._drop(lane)  # other events lie between
             self._take_fitting(lane, rows, columns, list(segments(unsound, len(rows))), len(rows))
             return True
-        for route, joined in texts.items():
-            for sink, text in zip(sinks[route], joined, strict=True):
-                sink.add_all(text)
+        for sink, text in zip(sinks, texts, strict=True):
+            sink.add_all(text)
         self._number += len(rows) - 1
         self._framer.skip(len(rows), size)
         self._run(lane.frame(rows[-1], end))
@@ -288,25 +289,23 @@ class Runs:
             self._attempts = 0
         return True
 
-    def _sinks(self, lane: Template, rows: list[bytes], columns: Columns) -> dict[Any, list[Any]] | None:
-        """Where the texts of events belong, by route, if adding them is all that these do."""
-        if lane.goes_on_at != self._number:
-            lane.sinks = {}  # something else has come
+    def _sinks(self, lane: Template, rows: list[bytes]) -> list[Any] | None:
+        """Where the texts of events belong, if adding them is all that these do."""
+        if lane.goes_on_at == self._number:
+            return lane.sinks  # nothing else has come
         stream = self._stream
         dialect: Dialect = stream.dialect
         if stream.state is None:
             return None  # a response that has not begun
-        for route, place in lane.routes_in(columns).items():
-            if route not in lane.sinks:
-                # All events of a route do what one of them does.
-                try:
-                    texts = dialect.texts(stream.state, dialect.decode(lane.payload(rows[place])))
-                except (ValueError, RecursionError):
-                    return None
-                sinks = {key: sink for key, _, sink in texts or ()}
-                if sinks.keys() != set(lane.keys):
-                    return None
-                lane.sinks[route] = [sinks[key] for key in lane.keys]
+        # All do what one of them does.
+        try:
+            texts = dialect.texts(stream.state, dialect.decode(lane.payload(rows[0])))
+        except (ValueError, RecursionError):
+            return None
+        sinks = {key: sink for key, _, sink in texts or ()}
+        if sinks.keys() != set(lane.keys):
+            return None
+        lane.sinks = [sinks[key] for key in lane.keys]
         return lane.sinks
 
     def _feed_rows(self, lane: Template, rows: list[bytes]) -> None:

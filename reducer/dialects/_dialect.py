@@ -87,11 +87,9 @@ class Dialect(NamedTuple):
     find_error: Callable[[dict[str, Any], str | None], ProviderError | None]
     # Fast lanes. `texts`: the texts that handling this event, which `decode` has made, would add to the state (key,
     # value, sink with `add_all`), if it would do nothing else that handling the last of many such events would not do
-    # alone; values at the paths `idle` may vary meanwhile, and numbers at the paths `routes` may, which say where the
-    # texts belong. Where these vary, the last event says nothing of the places of the others.
+    # alone; values at the paths `idle` may vary meanwhile.
     texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
     idle: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
     handlers: Mapping[str, Row] = {}
     # Does a payload that is recognised tell the dialect? Another may begin alike.
     decides: Callable[[dict[str, Any]], bool] = lambda obj: True

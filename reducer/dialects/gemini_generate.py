@@ -1123,6 +1123,5 @@ DIALECT = Dialect(
         for wrapper in ("", "response.")
         for key in ("candidates", "thoughts", "total")
     ),
-    routes=("candidates.0.index",),
     handlers=HANDLERS,
 )

@@ -1543,7 +1543,6 @@ DIALECT = Dialect(
     find_error=find_error,
     texts=texts,
     idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
-    routes=("choices.0.index", "choices.0.delta.tool_calls.0.index"),
     handlers=HANDLERS,
     decides=lambda obj: not is_undecided(obj),
 )

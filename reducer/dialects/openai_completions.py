@@ -397,6 +397,5 @@ DIALECT = Dialect(
     find_error=find_error,
     texts=texts,
     idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
-    routes=("choices.0.index",),
     handlers=HANDLERS,
 )

@@ -61,7 +61,8 @@ from reducer.view import FinishReason, UsageView, View
 BODY = "\x7fbody"  # the type of a body sent whole; no wire has it
 
 if TYPE_CHECKING:
-    Kind = DeltaKind = str  # see the table of handlers
+    Kind = str  # see the table of handlers
+    DeltaKind = str
 
 
 class Event(Wire):
