@@ -50,7 +50,7 @@ _MARK = "\x7f"
 TEXT, PADDING, NUMBER, BLANKS = range(4)
 _ENDS = {NUMBER: b"0123456789", BLANKS: b" "}  # what such a hole is made of
 
-# For each text that an event adds its key, its value and its sink, which has `add_all`.
+# For each text that an event adds its key, its value and its sink, which has `add_utf8`.
 Texts = list[tuple[str, str, Any]]
 Columns = list[Sequence[bytes]]
 
@@ -96,7 +96,7 @@ class Template:
         self._names = [prefix[: prefix.index(DATA)].rstrip()] if not prefix.startswith(DATA) else None
         self._kinds = [hole.kind for hole in holes]
         self._between = constants[1:-1]
-        self._reach = 1 << 13  # how far `run` looks: further while runs are long
+        self._reach = 1 << 15  # how far `run` looks: further while runs are long
         self._needle = self.head[-_NEEDLE:]
         self._rest = (self.tail + self.head)[: -len(self._needle)]
         # Behind the last text a row is cut from its end, as a text may look like a constant and other holes cannot.
@@ -185,13 +185,11 @@ class Template:
                 misfits.update(_misfits(kind, column))
         return columns, sorted(misfits)
 
-    def texts(self, columns: Columns) -> list[str] | None:
-        """What rows add, the last aside: each text, joined; ``None`` if one, the last's too, is no text."""
+    def texts(self, columns: Columns) -> list[bytes] | None:
+        """What rows add, the last aside: each text, joined, as UTF-8; ``None`` if one, the last's too, is no text."""
         texts = [column for kind, column in zip(self._kinds, columns, strict=True) if kind == TEXT]
-        if any(_text(column[-1:]) is None for column in texts):
-            return None
-        joined = [_text(column[:-1]) for column in texts]
-        return None if None in joined else [text.replace(_MARK, "") for text in joined]  # type: ignore[union-attr]
+        joined = [_joined(column[:-1]) for column in texts if _are_texts(column)]
+        return joined if len(joined) == len(texts) else None
 
     def unsound(self, columns: Columns) -> list[int]:
         """The rows that have something in place of a text that is none, or cannot be proven with others."""
@@ -201,19 +199,25 @@ class Template:
                 for kind, column in zip(self._kinds, columns, strict=True)
                 if kind == TEXT
                 for place, entry in enumerate(column)
-                if _text((entry,)) is None
+                if not _are_texts((entry,))
             }
         )
 
 
-def _text(column: Sequence[bytes]) -> str | None:
-    """Prove that every entry is the inside of a JSON string; return the strings, with marks between them."""
+def _are_texts(column: Sequence[bytes]) -> bool:
+    """Whether every entry is the inside of a JSON string, for itself."""
     # A mark may stand in a JSON string as it is, but not in an escape, nor in a character, nor amid a surrogate pair.
     try:
-        text: str = msgspec.json.decode(b'"%s"' % _MARK.encode().join(column), type=str)
+        text = msgspec.json.decode(b'"%s"' % _MARK.encode().join(column), type=str)
     except ValueError:
-        return None
-    return text if text.count(_MARK) == len(column) - 1 else None
+        return False
+    return text.count(_MARK) == len(column) - 1
+
+
+def _joined(column: Sequence[bytes]) -> bytes:
+    """The strings of which these are the insides, joined, as UTF-8."""
+    whole = b"".join(column)
+    return msgspec.json.decode(b'"%s"' % whole, type=str).encode() if b"\\" in whole else whole
 
 
 def _are_padding(column: Sequence[bytes]) -> bool:

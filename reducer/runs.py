@@ -277,7 +277,7 @@ class Runs:
             self._take_fitting(lane, rows, columns, list(segments(unsound, len(rows))), len(rows))
             return True
         for sink, text in zip(sinks, texts, strict=True):
-            sink.add_all(text)
+            sink.add_utf8(text)
         self._number += len(rows) - 1
         self._framer.skip(len(rows), size)
         self._run(lane.frame(rows[-1], end))

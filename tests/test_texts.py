@@ -52,7 +52,7 @@ def check(name: str, payloads: list[bytes]) -> int:
         count += 1
         last = payloads[place - 1]
         for _, text, sink in texts * 2:
-            sink.add_all(text)
+            sink.add_utf8(text.encode())
         handle(dialect, state, last)
         whole, reported, _ = handled(dialect, [*payloads[:place], last, last, last])
         bodies = [json.dumps(dialect.build(one, lambda *_: None)) for one in (state, whole)]

@@ -86,7 +86,7 @@ class Dialect(NamedTuple):
     has_content: Callable[[Any], bool]  # the first content has been seen
     find_error: Callable[[dict[str, Any], str | None], ProviderError | None]
     # Fast lanes. `texts`: the texts that handling this event, which `decode` has made, would add to the state (key,
-    # value, sink with `add_all`), if it would do nothing else that handling the last of many such events would not do
+    # value, sink with `add_utf8`), if it would do nothing else that handling the last of many such events would not do
     # alone; values at the paths `idle` may vary meanwhile.
     texts: Callable[[Any, Any], list[tuple[str, str, Any]] | None] = lambda state, event: None
     idle: tuple[str, ...] = ()

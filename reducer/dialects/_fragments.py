@@ -37,10 +37,10 @@ class Fragments(Saved):
         if len(self.pieces) >= GATHERED:
             self.gather()
 
-    def add_all(self, text: str) -> None:
-        """Append what is many pieces already."""
-        self.pieces.append(text)
+    def add_utf8(self, text: bytes) -> None:
+        """Append what is UTF-8 already."""
         self.gather()
+        self._blocks += text
 
     def gather(self) -> None:
         """Make one block of the pieces."""
