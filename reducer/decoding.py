@@ -20,6 +20,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _decode = msgspec.json.decode
 _SCALARS = frozenset({str, int, float, bool, type(None)})
+_LARGE = 1 << 15
 _DIGITS = 4300  # CPython's own limit on converting a decimal string to an int
 
 
@@ -57,8 +58,9 @@ def object_in(payload: bytes) -> dict[str, Any] | None:
 
 
 def may_be_deep(payload: bytes, max_depth: int) -> bool:
-    """Tell whether the payload has enough brackets to nest deeper than the limit."""
-    return len(payload) > 2 * max_depth and payload.count(b"{") + payload.count(b"[") > max_depth
+    """Tell whether the payload has enough brackets to nest deeper than the limit; a large one surely has."""
+    size = len(payload)
+    return size > 2 * max_depth and (size > _LARGE or payload.count(b"{") + payload.count(b"[") > max_depth)
 
 
 def is_deep(value: Any, max_depth: int) -> bool:

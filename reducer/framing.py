@@ -329,6 +329,8 @@ class Framer(Saved):
         stop = size - 2 * len(line_end)
         if stop < 0 or size > self._max:
             return None
+        if stop > _WINDOW:
+            return self._large_event(data, stop, line_end)
         if data.startswith(DATA):
             payloads = data[len(DATA) : stop].split(2 * line_end + DATA)
             ends = 2 * (len(payloads) - 1)
@@ -353,6 +355,16 @@ class Framer(Saved):
         if len(line_end) == 2 and stop - len(data.replace(b"\r", b"")) != ends:
             return None
         return Frames(payloads, names, self._at, len(line_end))
+
+    def _large_event(self, data: bytes, stop: int, line_end: bytes) -> Frames | None:
+        """Cut one event, of many bytes that are not to be copied again and again, out of its lines."""
+        begin = 0 if data.startswith(DATA) else data.find(line_end) + len(line_end)
+        if not data.startswith(DATA, begin) or data.find(line_end[:1], begin) != stop or data.find(b"\n", begin) < stop:
+            return None
+        name = data[: begin - len(line_end)] if begin else None
+        if name is not None and (not name.startswith(EVENT) or b"\r" in name or b"\n" in name):
+            return None
+        return Frames([data[begin + len(DATA) : stop]], [name] if name is not None else None, self._at, len(line_end))
 
     def flush(self) -> Frames:
         """Return the frames that only the end of the bytes completes; ``torn`` has the rest."""
