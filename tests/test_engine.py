@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import reducer
-from reducer.dialects import load
+from reducer.dialects import anthropic_messages, load
 
 
 def sse(*payloads: str) -> bytes:
@@ -209,6 +209,29 @@ def test_a_handler_that_fails_costs_its_event(first: bool, monkeypatch: pytest.M
     assert content(result) == ("bc" if first else "abc")
     assert (problem.code, problem.event) == ("internal_error", int(not first))
     assert problem.seen["error"].startswith("ZeroDivisionError")
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_narrow_event_that_fails_is_reported(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several at once are taken one by one then, so that only the one that fails is lost."""
+
+    def take(state: Any, event: Any) -> bool:
+        return bool(1 / 0) if "bad" in event.delta.text else narrow.take(state, event)
+
+    def take_all(state: Any, events: list[Any]) -> bool:
+        return all(take(state, event) for event in events) if together else False
+
+    narrow = anthropic_messages.TEXTS
+    monkeypatch.setattr(anthropic_messages, "TEXTS", narrow._replace(take=take, take_all=take_all))
+    delta = b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%b"}}'
+    texts = [b"bad" if place == 3 else b"%d" % place for place in range(40)]
+    start = b'{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[]}}'
+    block = b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}'
+    result = reducer.reduce(sse(start, block, *(delta % text for text in [b"a", *texts])), lanes=False)
+    body: Any = result.to_dict()
+
+    assert [(p.code, p.event) for p in result.problems] == [("internal_error", 6), ("no_terminal", None)]
+    assert body["content"][0]["text"] == "a" + "".join(text.decode() for text in texts if text != b"bad")
 
 
 def test_a_body_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -654,6 +654,35 @@ def test_the_fast_lane_agrees_with_the_lines(ending, size):
     assert result == framed(*(data[at : at + 7] for at in range(0, len(data), 7)))
 
 
+_BIG = b'{"x":"' + b"y" * (1 << 17) + b'"}'
+LARGE_EVENTS = {
+    "data": b"data: " + _BIG + b"\n\n",
+    "named": b"event: a\ndata: " + _BIG + b"\n\n",
+    "named behind its data": b"data: " + _BIG + b"\nevent: a\n\n",
+    "in two lines": b"event: a\ndata: " + _BIG[:9] + b"\ndata: " + _BIG[9:] + b"\n\n",
+    "an id in front": b"event: a\nid: 7\ndata: " + _BIG + b"\n\n",
+    "an id behind the name's CR": b"event: a\rid: 7\ndata: " + _BIG + b"\n\n",
+    "two": b"data: " + _BIG + b"\n\ndata: " + _BIG + b"\n\n",
+    "one behind a small one": b"data: 1\n\ndata: " + _BIG + b"\n\n",
+    "ended by a CR": b"data: " + _BIG + b"\r\ndata: 2\n\n",
+    "no field in front": b"events: a\ndata: " + _BIG + b"\n\n",
+}
+
+
+@pytest.mark.parametrize("name", LARGE_EVENTS)
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_large_events(ending, name):
+    """Whether it comes in one read or in many."""
+    data = (b"data: 0\n\n" + LARGE_EVENTS[name] + b"data: 9\n\n").replace(b"\n", ending)
+    first, rest = data[: 7 + 2 * len(ending)], data[7 + 2 * len(ending) :]
+
+    result = framed(*(data[at : at + 999] for at in range(0, len(data), 999)))
+
+    assert len(result.frames) >= 3
+    assert framed(first, rest) == framed(data) == result
+    assert framed(first, rest[: rest.rindex(b"data: 9")], b"data: 9" + 2 * ending) == result
+
+
 def test_other_lines_in_the_place_of_event_lines():
     """Three lines an event, and the first of them need not be its name."""
     names = [b"event: a", b"id: 7", b"event: b", b": comment", b"event:c"]

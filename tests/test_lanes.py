@@ -903,11 +903,11 @@ def test_events_that_do_more_than_add_their_texts(name: str) -> None:
     """What handling the last of many events would not do alone is done for each of them, at its place."""
     opening, event, between = NO_RUNS[name]
     chat = b'"choices"' in event
-    # Before: of choice 0, of choice 1, and by turns, so that both are known. Behind: by turns, ending with choice 0.
-    numbers = [*range(0, 100, 2), *range(1, 100, 2), *range(100, 200)]
+    # Before: of choice 0, of choice 1, and by turns, so that both are known. Behind: of both, ending with choice 0.
+    numbers = [*range(0, 100, 2), *range(1, 100, 2), *range(100, 140), *range(140, 200, 2), *range(141, 200, 2)]
     before = [*[_FIRST] * chat, *opening, *(numbered(event, number) for number in numbers)]
     breaks = [numbered(event, 201) for event in between]
-    behind = [numbered(event, number) for number in range(203, 263)]
+    behind = [numbered(event, number) for number in [*range(203, 263, 2), *range(204, 264, 2)]]
     end = [call('{"function":{"arguments":"end"}}', "1")] if b"tool_calls" in event else []
     end += [_LAST] * chat
 

@@ -1437,8 +1437,6 @@ def texts(state: ChatState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
         call = choice.at_index.get(entry.index) if entry.index is not None else None
         if call is None or entry.id or entry.custom is not None:
             return None
-        if call is not choice.touched and len(state.choices) > 1:
-            return None  # the last of many tells it of its own choice only
         function = entry.function
         if function is None or function.name or (entry.type and call.type is None):
             return None
