@@ -119,14 +119,10 @@ class Runs:
         event = data[at : self._event_end(data, at)]
         dialect = self._stream.dialect
         lacking = worth(event, likely_holes(event, dialect.idle if dialect is not None else ()))
-        lacking -= self._volume(len(data) - at)
+        lacking -= self._framer.offset + len(data) - at
         if lacking > 0:
             self._learn_in = min(lacking // len(event), _MOST) + 1
         return lacking <= 0
-
-    def _volume(self, ahead: int) -> int:
-        """The bytes of the stream that are to be expected: what is there, and about twice what has been."""
-        return ahead + 2 * self._framer.offset
 
     def _feed_counted(self, data: bytes, at: int, end: int) -> int:
         """Take the plain way that far, which brings the next attempt to learn nearer."""
@@ -179,7 +175,7 @@ class Runs:
             return
         try:
             holes = holes_in(payload, texts, dialect.idle)
-            if holes is None or self._volume(len(data) - end) < worth(event, len(holes)):
+            if holes is None or self._framer.offset + len(data) - end < worth(event, len(holes)):
                 return
             if not repeats(data, at, event, payload, holes):
                 self._learn_in = self._learn_every = min(2 * self._learn_every + _PAUSE, _MOST)

@@ -28,7 +28,7 @@ from tests.mutations import blind, mutant, seeds
 pytestmark = pytest.mark.slow
 
 SNAPSHOT, SAVE = "snapshot", "save"
-SHIPPED = [(f"lanes.{name}", getattr(lanes, name)) for name in ("_PROVEN", "_HOLE", "_MADE")] + [
+SHIPPED = [(f"lanes.{name}", getattr(lanes, name)) for name in ("_PROVEN", "_HOLE", "_MADE", "_AHEAD", "_OFTEN")] + [
     ("runs._WORTH", runs._WORTH),
     ("runs._LEAST", runs._LEAST),
     ("runs._LONG", runs._LONG),
@@ -41,6 +41,8 @@ def eager() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("_PROVEN", "_HOLE", "_MADE"):
             patch.setattr(f"reducer.lanes.{name}", 0)
+        patch.setattr("reducer.lanes._AHEAD", 1 << 11)
+        patch.setattr("reducer.lanes._OFTEN", 4)
         patch.setattr("reducer.runs._WORTH", 1 << 10)
         patch.setattr("reducer.runs._LEAST", 0)
         patch.setattr("reducer.runs._LONG", 2)
@@ -939,6 +941,9 @@ ODD_LAYOUTS: dict[str, tuple[tuple[bytes, ...], list[bytes]]] = {
     "the text stands elsewhere too": (
         (), [b'data: {"usage":{"content":"%b"},"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n' % said for said in [b"x"] * 200 + [b"y"] * 60],
     ),
+    "a number stands elsewhere too": (
+        (), [b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"}}],"usageMetadata":{"promptTokensDetails":[{"totalTokenCount":NUMBER}],"totalTokenCount":NUMBER},"responseId":"c1"}\n\n'] * 200,
+    ),
     "the index stands elsewhere too": (
         (_FIRST,),
         [b'data: {"usage":{"index":%d},"choices":[{"index":%d,"delta":{"content":"TEXT"}}]}\n\n' % numbers for numbers in [(0, 0)] * 200 + [(1, 1)] * 200 + [(1, 1), (0, 1)] * 60],
@@ -1009,7 +1014,7 @@ def test_templates_are_not_made_of_short_streams(monkeypatch: pytest.MonkeyPatch
         return texts(template, columns)
 
     monkeypatch.setattr(Template, "texts", counted)
-    for name, few, many in (("chat-text", 200, 600), ("chat-obfuscation", 1000, 12_000), ("responses-text", 4000, 0)):
+    for name, few, many in (("chat-text", 200, 600), ("chat-obfuscation", 600, 3000), ("responses-text", 4000, 0)):
         for count in filter(None, (few, many)):
             run = Run(name)
             events = [*run.opening, *(run.next(b"word") for _ in range(count))]
