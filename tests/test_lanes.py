@@ -832,7 +832,7 @@ NO_RUNS: dict[str, tuple[tuple[bytes, ...], bytes, tuple[bytes, ...]]] = {
         (b'data: {"choices":[],"usage":{"prompt_tokens":3,"cost":5}}\n\n',),
     ),
     "a function of the old kind": ((), turn('{"content":"TEXT","function_call":{"name":"f","arguments":"x"}}'), ()),
-    "a finish reason": ((), turn('{"content":"TEXT"}', ',"finish_reason":"stop"'), (choice("{}", ',"finish_reason":"length"', "1"),)),
+    "a finish reason": ((), turn('{"content":"TEXT"}', ',"finish_reason":"stop"'), both(turn("{}", ',"finish_reason":"length"'))),
     "the second role": ((), turn('{"role":"assistant","content":"word "}'), (_NEW[0], choice('{"role":"assistant","content":"word "}').replace(b"{", b'{"id":"c8",', 1), choice('{"content":"b"}'), choice('{"content":"c"}', index="1"), choice('{"content":"d"}', index="1"))),
     "logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":{"content":[{"token":"a"}]}'), ()),
     "the first null for logprobs": ((), turn('{"content":"TEXT"}', ',"logprobs":null'), _NEW),
