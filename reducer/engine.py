@@ -779,6 +779,7 @@ class Reducer(Trusting, Generic[BodyT]):
     def _split(self, obj: dict[str, Any]) -> None:
         """Begin another response with this event."""
         stream = _Stream(self._stream.dialect)
+        stream.surrogates = self._stream.surrogates  # this event may be the first that has some
         assert stream.dialect is not None
         stream.state = stream.dialect.state(self._options, self._report)
         for key, other in self._by_stream_id.items():
@@ -799,6 +800,7 @@ class Reducer(Trusting, Generic[BodyT]):
                 self._streams.append(stream)
             self._by_stream_id[stream_id] = stream
         if stream is not self._stream:
+            stream.surrogates = stream.surrogates or self._stream.surrogates
             self._stream = stream
 
     def _unknown(self, kind: str, obj: dict[str, Any]) -> None:

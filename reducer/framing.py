@@ -92,6 +92,7 @@ class Frames(msgspec.Struct, gc=False):
     names: list[bytes] | list[str | None] | None = None  # as bytes: whole ``event`` lines
     where: int | list[int | None] = 0  # the offsets, or that of the first byte: then they follow from the lengths
     line_end: int = 1  # bytes
+    kinds: set[bytes] | set[str | None] | None = None  # the names that there are, if that is known
 
     def __len__(self) -> int:
         return len(self.payloads)
@@ -112,7 +113,9 @@ class Frames(msgspec.Struct, gc=False):
         if not names:
             return _NOWHERE
         name = b"event: error" if type(names[0]) is bytes else "error"
-        return frozenset(place for place, other in enumerate(names) if other == name) if name in names else _NOWHERE
+        if name not in (names if self.kinds is None else self.kinds):
+            return _NOWHERE
+        return frozenset(place for place, other in enumerate(names) if other == name)
 
     def offset(self, place: int) -> int | None:
         if type(self.where) is not list:
@@ -334,7 +337,7 @@ class Framer(Saved):
         if data.startswith(DATA):
             payloads = data[len(DATA) : stop].split(2 * line_end + DATA)
             ends = 2 * (len(payloads) - 1)
-            names = None
+            names = kinds = None
         else:
             lines = data[:stop].split(line_end)
             ends = len(lines) - 1
@@ -345,7 +348,8 @@ class Framer(Saved):
                 return None
             if sum(map(len, data_lines)) - sum(map(len, payloads)) != len(DATA) * len(payloads):
                 return None
-            if not all(name.startswith(EVENT) for name in set(names)):
+            kinds = set(names)
+            if not all(name.startswith(EVENT) for name in kinds):
                 return None
         # No line ends but these; where the lines were split at each line feed, there can be none. To leave them out and
         # compare the sizes is quicker than to count them.
@@ -354,7 +358,7 @@ class Framer(Saved):
             return None
         if len(line_end) == 2 and stop - len(data.replace(b"\r", b"")) != ends:
             return None
-        return Frames(payloads, names, self._at, len(line_end))
+        return Frames(payloads, names, self._at, len(line_end), kinds)
 
     def _large_event(self, data: bytes, stop: int, line_end: bytes) -> Frames | None:
         """Cut one event, of many bytes that are not to be copied again and again, out of its lines."""

@@ -247,6 +247,20 @@ def test_a_body_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- several responses ---------------------------------------------------------------------------
 
 
+def test_half_a_surrogate_pair_in_the_event_that_begins_a_response() -> None:
+    """S21: it is the body of that response which is mended, whether its id or its stream's tells it."""
+    calls = r'[{"index":0,"id":"t","function":{"name":"f","arguments":{"a":"\ud83d"}}}]'
+    begins = f'{{"id":"c2","choices":[{{"index":0,"delta":{{"role":"assistant","tool_calls":{calls}}}}}]}}'
+    captures = [
+        [chunk("a", STOP, ',"id":"c1"'), "[DONE]", begins, "[DONE]"],
+        [f'{{"stream_id":"s{place}",{event[1:]}' for place, event in enumerate([chunk("a"), begins])],
+    ]
+    for capture in captures:
+        _, second = reducer.reduce_all(sse(*capture))
+
+        assert "\ufffd" in second.json().decode()
+
+
 def test_another_response_under_the_same_stream_id() -> None:
     """Decision 12: events of that id go on with the newer one, and other ids keep theirs."""
 
