@@ -271,12 +271,12 @@ def likely_holes(event: bytes, idle: tuple[str, ...]) -> int:
     return 1 + sum([key in event for key in _keys(idle)]) + event.rstrip().endswith(b" }")
 
 
-def repeats(data: bytes, at: int, event: bytes, payload: bytes, holes: list[_Hole]) -> bool:
-    """Whether most of the events behind the one that begins here are like it up to their first text."""
-    text = event.find(payload) + next(hole.begin for hole in holes if hole.kind == TEXT)
-    before = event[max(holes[0].end if holes[0].kind != TEXT else 0, text - 2 * _NEEDLE) : text]
-    stop = at + _AHEAD
-    return 4 * data.count(before, at, stop) > 3 * max(data.count(DATA, at, stop), _OFTEN)
+def repeats(data: bytes, at: int, payload: bytes, holes: list[_Hole]) -> bool:
+    """Whether most of the events from here on have what this payload has in front of its first text."""
+    text = next(hole.begin for hole in holes if hole.kind == TEXT)
+    begin = max(0, text - 2 * _NEEDLE, *(hole.end for hole in holes if hole.end < text))
+    alike = data.count(payload[begin:text], at, at + _AHEAD)
+    return 4 * alike > 3 * max(data.count(DATA, at, at + _AHEAD), _OFTEN)
 
 
 @cache

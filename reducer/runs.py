@@ -26,12 +26,11 @@ from reducer.lanes import Columns, Template, holes_in, learn, likely_holes, repe
 HELD = 128
 SHORT = 512
 _HELD_SIZE = 1 << 15
-# Less than that is not worth learning from; and what is taken plainly between.
-_WORTH = 1 << 13
 _LEAST = 1 << 15  # bytes of a stream in which no template is worth it
+_WORTH = 1 << 13  # bytes that are not worth learning from
+_STRETCH = 1 << 11  # bytes that are taken the plain way between two looks
 _SMALL = 1 << 7  # bytes of an event
 _MOST = 1 << 12  # events between two attempts to learn
-_STRETCH = 1 << 11
 _SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
 _WARM = 2  # the same of rows behind one that does not fit
 _LONG = 64  # events between misfits that are worth it
@@ -177,7 +176,7 @@ class Runs:
             holes = holes_in(payload, texts, dialect.idle)
             if holes is None or self._framer.offset + len(data) - end < worth(event, len(holes)):
                 return
-            if not repeats(data, at, event, payload, holes):
+            if not repeats(data, at, payload, holes):
                 self._learn_in = self._learn_every = min(2 * self._learn_every + _PAUSE, _MOST)
                 return
             lane = learn(
