@@ -34,11 +34,11 @@ _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
 # What things cost, measured in nanoseconds of one machine, of which only the proportions count: an event that is
-# decoded, for each of its bytes; one that is proven, and each further hole of it; and to make a template and to begin.
+# decoded, for each of its bytes; one that is proven, and each further hole of it; to make a template, and each hole.
 _DECODED = 4
 _PROVEN = 420
 _HOLE = 310
-_MADE = 120_000
+_MADE, _MADE_HOLE = 80_000, 30_000
 _NEVER = 1 << 60
 _AHEAD = 1 << 14  # how far is looked for events that repeat
 _OFTEN = 12  # how many that must be
@@ -262,8 +262,9 @@ def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
 
 def worth(event: bytes, holes: int) -> int:
     """The bytes of a stream that make up for a template of such an event."""
-    gain = _DECODED * len(event) - _PROVEN - _HOLE * (holes - 1)
-    return _MADE * len(event) // gain if gain > 0 else _NEVER
+    further = holes - 1
+    gain = _DECODED * len(event) - _PROVEN - _HOLE * further
+    return (_MADE + _MADE_HOLE * further) * len(event) // gain if gain > 0 else _NEVER
 
 
 def likely_holes(event: bytes, idle: tuple[str, ...]) -> int:
@@ -272,16 +273,18 @@ def likely_holes(event: bytes, idle: tuple[str, ...]) -> int:
 
 
 def repeats(data: bytes, at: int, payload: bytes, holes: list[_Hole]) -> bool:
-    """Whether most of the events from here on have what this payload has in front of its first text."""
+    """Whether nearly all events from here on have what this payload has before its first text and behind its holes."""
     text = next(hole.begin for hole in holes if hole.kind == TEXT)
-    begin = max(0, text - 2 * _NEEDLE, *(hole.end for hole in holes if hole.end < text))
-    alike = data.count(payload[begin:text], at, at + _AHEAD)
-    return 4 * alike > 3 * max(data.count(DATA, at, at + _AHEAD), _OFTEN)
+    before = payload[max([0, *(hole.end for hole in holes if hole.end < text)]) : text]
+    behind = payload[holes[-1].end :]
+    stop = at + _AHEAD
+    most = 7 * max(data.count(DATA, at, stop), _OFTEN)
+    return 8 * data.count(before, at, stop) > most and 8 * data.count(behind, at, stop) > most
 
 
 @cache
-def _keys(paths: tuple[str, ...]) -> list[bytes]:
-    return [b'"%s"' % path.rpartition(".")[2].encode() for path in paths]
+def _keys(paths: tuple[str, ...]) -> set[bytes]:
+    return {b'"%s"' % path.rpartition(".")[2].encode() for path in paths}
 
 
 def holes_in(payload: bytes, texts: Texts, idle: tuple[str, ...]) -> list[_Hole] | None:

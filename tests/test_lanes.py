@@ -28,7 +28,9 @@ from tests.mutations import blind, mutant, seeds
 pytestmark = pytest.mark.slow
 
 SNAPSHOT, SAVE = "snapshot", "save"
-SHIPPED = [(f"lanes.{name}", getattr(lanes, name)) for name in ("_PROVEN", "_HOLE", "_MADE", "_AHEAD", "_OFTEN")] + [
+SHIPPED = [
+    (f"lanes.{name}", getattr(lanes, name)) for name in ("_PROVEN", "_HOLE", "_MADE", "_MADE_HOLE", "_AHEAD", "_OFTEN")
+] + [
     ("runs._WORTH", runs._WORTH),
     ("runs._LEAST", runs._LEAST),
     ("runs._LONG", runs._LONG),
@@ -39,9 +41,9 @@ SHIPPED = [(f"lanes.{name}", getattr(lanes, name)) for name in ("_PROVEN", "_HOL
 def eager() -> Iterator[None]:
     """Lanes are taken where they would not be worth it: or most of what is here would not meet them."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_PROVEN", "_HOLE", "_MADE"):
+        for name in ("_PROVEN", "_HOLE", "_MADE", "_MADE_HOLE"):
             patch.setattr(f"reducer.lanes.{name}", 0)
-        patch.setattr("reducer.lanes._AHEAD", 1 << 11)
+        patch.setattr("reducer.lanes._AHEAD", 1 << 12)
         patch.setattr("reducer.lanes._OFTEN", 4)
         patch.setattr("reducer.runs._WORTH", 1 << 10)
         patch.setattr("reducer.runs._LEAST", 0)
@@ -1014,7 +1016,7 @@ def test_templates_are_not_made_of_short_streams(monkeypatch: pytest.MonkeyPatch
         return texts(template, columns)
 
     monkeypatch.setattr(Template, "texts", counted)
-    for name, few, many in (("chat-text", 200, 600), ("chat-obfuscation", 600, 3000), ("responses-text", 4000, 0)):
+    for name, few, many in (("chat-text", 150, 600), ("chat-obfuscation", 600, 3000), ("responses-text", 4000, 0)):
         for count in filter(None, (few, many)):
             run = Run(name)
             events = [*run.opening, *(run.next(b"word") for _ in range(count))]
