@@ -33,6 +33,7 @@ SHIPPED = [
 ] + [
     ("runs._WORTH", runs._WORTH),
     ("runs._LEAST", runs._LEAST),
+    ("runs._PAUSE", runs._PAUSE),
     ("runs._LONG", runs._LONG),
 ]
 
@@ -47,6 +48,7 @@ def eager() -> Iterator[None]:
         patch.setattr("reducer.lanes._OFTEN", 4)
         patch.setattr("reducer.runs._WORTH", 1 << 10)
         patch.setattr("reducer.runs._LEAST", 0)
+        patch.setattr("reducer.runs._PAUSE", 4)
         patch.setattr("reducer.runs._LONG", 2)
         yield
 
@@ -944,7 +946,7 @@ ODD_LAYOUTS: dict[str, tuple[tuple[bytes, ...], list[bytes]]] = {
         (), [b'data: {"usage":{"content":"%b"},"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n' % said for said in [b"x"] * 200 + [b"y"] * 60],
     ),
     "a number stands elsewhere too": (
-        (), [b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"}}],"usageMetadata":{"promptTokensDetails":[{"totalTokenCount":NUMBER}],"totalTokenCount":NUMBER},"responseId":"c1"}\n\n'] * 200,
+        (), [b'data: {"candidates":[{"content":{"parts":[{"text":"TEXT"}],"role":"model"}}],"usageMetadata":{"promptTokensDetails":[{"totalTokenCount":7}],"totalTokenCount":7},"responseId":"c1"}\n\n'] * 200,
     ),
     "the index stands elsewhere too": (
         (_FIRST,),
