@@ -665,12 +665,7 @@ def take_text(state: ChatState, chunk: TextChunk) -> bool:
     delta = wire.delta
     if plain is None or (delta.role and choice.roles < 3):
         return False
-    if chunk.system_fingerprint:
-        state.fingerprint = chunk.system_fingerprint
-    if chunk.service_tier:
-        state.tier = chunk.service_tier
-    if chunk.provider is not None:
-        state.provider = chunk.provider
+    _take_head(state, chunk)
     plain.append(delta.content)
     return True
 
