@@ -584,7 +584,7 @@ class Reducer(Trusting, Generic[BodyT]):
     def _run_narrow(self, state: State, payloads: list[bytes], place: int) -> int:
         """Take events by the narrow way, as far as it goes; return the place of the next."""
         decode, take, take_all = state.narrow  # type: ignore[misc]
-        if take_all is not None:
+        if take_all is not None and len(payloads) - place >= _MANY:
             place = self._run_many(state, payloads, place)
         for self._place in range(place, len(payloads)):
             try:
