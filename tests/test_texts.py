@@ -11,7 +11,7 @@ import pytest
 from reducer.dialects import load
 from reducer.dialects._dialect import Dialect
 from reducer.framing import DONE
-from tests.test_narrow import CHAT, GEMINI, HEAD, NAMES, OPTIONS, payloads_of, piece, with_candidate
+from tests.test_narrow import CHAT, DETAIL, GEMINI, HEAD, NAMES, OPTIONS, chunk, payloads_of, piece, with_candidate
 
 
 def handle(dialect: Dialect, state: Any, payload: bytes) -> Any:
@@ -141,3 +141,32 @@ def test_odd(name: str) -> None:
     assert dialect.texts(state, event) is not None
     assert dialect.texts(state, dialect.revive(json.loads(ODD[name]), state.report)) is None
     check(dialect.name, [*[text] * 4, *[ODD[name]] * 3, *[text] * 2])
+
+
+# What came before an event, and the event.
+MORE_THAN_TEXTS: dict[str, tuple[list[bytes], bytes]] = {
+    "a detail that has no text yet": (
+        [chunk({"reasoning_details": [{"type": "reasoning.text", "index": 0}]})],
+        chunk({"reasoning_details": [{"type": "reasoning.text", "text": "a", "index": 0}]}),
+    ),
+    "a detail of another format": (
+        [chunk({"reasoning_details": [DETAIL]})],
+        chunk({"reasoning_details": [{**DETAIL, "format": "other"}]}),
+    ),
+    "another finish reason": (
+        [chunk({"content": "a"}, choice={"finish_reason": "length"})],
+        chunk({"content": "a"}, choice={"finish_reason": "stop"}),
+    ),
+    "a text that has not begun": ([], chunk({"reasoning": "a"})),
+    "another model": ([chunk({"content": "a"})], chunk({"content": "a"}, model="n")),
+}
+
+
+@pytest.mark.parametrize("name", MORE_THAN_TEXTS)
+def test_events_that_do_more(name: str) -> None:
+    """They would change more than their texts, so they have none."""
+    before, last = MORE_THAN_TEXTS[name]
+    dialect = load("openai.chat")
+    state, _, _ = handled(dialect, [*HEAD, *before])
+
+    assert dialect.texts(state, dialect.decode(last)) is None
