@@ -31,7 +31,7 @@ import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep, object_in
 from reducer.dialects import detect, is_undecided, load, told_by
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Options, State
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options, State
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
@@ -80,8 +80,8 @@ _UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
 _SAVED = (
-    "_framer", "_repeats", "_undecided", "_number", "_eaten", "_check_at", "_stopped", "_raised", "_times",
-    "_first_content",
+    "_framer", "_repeats", "_undecided", "_number", "_eaten", "_check_at", "_stopped", "_raised", "_surrogates",
+    "_times", "_first_content",
 )  # fmt: skip
 # What only a new connection begins with.
 _FRESH = re.compile(rb"(?:\xef\xbb\xbf)?(?:event: ?[\w.]+[\r\n]|data: ?[{\[]|id: ?[^\r\n]*[\r\n]|retry: ?\d+[\r\n])")
@@ -95,7 +95,7 @@ class _Stream(Saved):
 
     unsaved = ("dialect",)  # its name is saved
     __slots__ = (
-        "dialect", "dropped", "error", "limited", "problems", "state", "surrogates", "torn", "trusted", "unknown",
+        "dialect", "dropped", "error", "limited", "problems", "state", "torn", "trusted", "unknown",
         "unread",
     )  # fmt: skip
 
@@ -106,7 +106,6 @@ class _Stream(Saved):
         self.dropped = 0  # problems beyond the number that is kept
         self.error: ProviderError | None = None  # an error that came before any dialect was known
         self.limited = False
-        self.surrogates = False  # some text may hold half a surrogate pair
         self.torn = False
         self.trusted: list[int] | None = None  # deltas that were not looked at: count, event, offset of the first
         self.unknown: dict[str, list[Any]] = {}  # event type -> count, event, offset, the first whole
@@ -193,6 +192,7 @@ class Reducer(Trusting, Generic[BodyT]):
         self._check_at = limits.max_retained_bytes
         self._stopped = False  # max_retained_bytes was reached
         self._raised = False  # strict has raised
+        self._surrogates = False  # some text, of whichever response, may hold half a surrogate pair
         self._event: Any = None  # the last that was handled
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
         in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
@@ -550,7 +550,7 @@ class Reducer(Trusting, Generic[BodyT]):
         place, end = 0, len(payloads)
         while place < end:
             if state is not None and not errors and state.narrow is not None:
-                place = self._run_narrow(state, payloads, place)
+                place = self._run_narrow(state, state.narrow, payloads, place)
                 if place == end:
                     break
             payload = payloads[place]
@@ -581,11 +581,11 @@ class Reducer(Trusting, Generic[BodyT]):
         self._number += end
         self._frames = None
 
-    def _run_narrow(self, state: State, payloads: list[bytes], place: int) -> int:
+    def _run_narrow(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
         """Take events by the narrow way, as far as it goes; return the place of the next."""
-        decode, take, take_all = state.narrow  # type: ignore[misc]
+        decode, take, take_all = narrow
         if take_all is not None and len(payloads) - place >= _MANY:
-            place = self._run_many(state, payloads, place)
+            place = self._run_many(state, decode, take_all, payloads, place)
         for self._place in range(place, len(payloads)):
             try:
                 event = decode(payloads[self._place])
@@ -600,9 +600,15 @@ class Reducer(Trusting, Generic[BodyT]):
             self._event = event
         return len(payloads)
 
-    def _run_many(self, state: State, payloads: list[bytes], place: int) -> int:
+    def _run_many(
+        self,
+        state: State,
+        decode: Callable[[bytes], Any],
+        take_all: Callable[[State, list[Any]], bool],
+        payloads: list[bytes],
+        place: int,
+    ) -> int:
         """Take several events at once, and ever more of them, as far as that goes; return the place of the next."""
-        decode, _, take_all = state.narrow  # type: ignore[misc]
         many = _MANY
         while many and len(payloads) - place >= _MANY:
             events: list[Any] = []
@@ -612,7 +618,7 @@ class Reducer(Trusting, Generic[BodyT]):
             except (ValueError, RecursionError):
                 many = 0  # those before the one that it refuses are there
             try:
-                if not events or not take_all(state, events):  # type: ignore[misc]
+                if not events or not take_all(state, events):
                     break
             except Exception:
                 break  # one by one, that event will be found
@@ -654,7 +660,7 @@ class Reducer(Trusting, Generic[BodyT]):
         try:
             value = msgspec.json.decode(payload)
         except (ValueError, RecursionError):
-            self._stream.surrogates = True
+            self._surrogates = True
             return decode(payload, self._report, depth)
         if may_be_deep(payload, depth) and is_deep(value, depth):
             raise TooDeep
@@ -779,7 +785,6 @@ class Reducer(Trusting, Generic[BodyT]):
     def _split(self, obj: dict[str, Any]) -> None:
         """Begin another response with this event."""
         stream = _Stream(self._stream.dialect)
-        stream.surrogates = self._stream.surrogates  # this event may be the first that has some
         assert stream.dialect is not None
         stream.state = stream.dialect.state(self._options, self._report)
         for key, other in self._by_stream_id.items():
@@ -800,7 +805,6 @@ class Reducer(Trusting, Generic[BodyT]):
                 self._streams.append(stream)
             self._by_stream_id[stream_id] = stream
         if stream is not self._stream:
-            stream.surrogates = stream.surrogates or self._stream.surrogates
             self._stream = stream
 
     def _unknown(self, kind: str, obj: dict[str, Any]) -> None:
@@ -887,7 +891,7 @@ class Reducer(Trusting, Generic[BodyT]):
             if body is not None:
                 if not final:
                     body = copied(body)
-                if stream.surrogates:
+                if self._surrogates:
                     body = join_surrogates(body, report)
         status: Status
         if error is not None:

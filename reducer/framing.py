@@ -92,7 +92,7 @@ class Frames(msgspec.Struct, gc=False):
     names: list[bytes] | list[str | None] | None = None  # as bytes: whole ``event`` lines
     where: int | list[int | None] = 0  # the offsets, or that of the first byte: then they follow from the lengths
     line_end: int = 1  # bytes
-    kinds: set[bytes] | set[str | None] | None = None  # the names that there are, if that is known
+    kinds: set[bytes] | None = None  # the names that there are, if that is known
 
     def __len__(self) -> int:
         return len(self.payloads)
@@ -113,7 +113,7 @@ class Frames(msgspec.Struct, gc=False):
         if not names:
             return _NOWHERE
         name = b"event: error" if type(names[0]) is bytes else "error"
-        if name not in (names if self.kinds is None else self.kinds):
+        if name not in (self.kinds or names):
             return _NOWHERE
         return frozenset(place for place, other in enumerate(names) if other == name)
 

@@ -26,7 +26,7 @@ from reducer.lanes import Columns, Template, holes_in, learn, likely_holes, repe
 HELD = 128
 SHORT = 512
 _HELD_SIZE = 1 << 15
-_LEAST = 1 << 15  # bytes of a stream in which no template is worth it
+_LEAST = 1 << 15  # bytes of a stream that are not looked at for templates
 _WORTH = 1 << 13  # bytes that are not worth learning from
 _STRETCH = 1 << 11  # bytes that are taken the plain way between two looks
 _SMALL = 1 << 7  # bytes of an event
@@ -99,8 +99,7 @@ class Runs:
                 at += size
                 stretch = _STRETCH
                 continue
-            if self._learn_in <= 1 and framer.ready and self._promises(data, at):
-                stop = self._event_end(data, at)
+            if self._learn_in <= 1 and framer.ready and self._promises(data, at, stop := self._event_end(data, at)):
                 self._feed_one(data, at, stop)
             else:
                 # To the end of the event that is open, or of a stretch that grows while nothing repeats.
@@ -113,9 +112,9 @@ class Runs:
         if at < end:
             self._feed_counted(data, at, end)
 
-    def _promises(self, data: bytes, at: int) -> bool:
+    def _promises(self, data: bytes, at: int, end: int) -> bool:
         """Whether a template of the event that begins here may be worth it; if not, when to ask again."""
-        event = data[at : self._event_end(data, at)]
+        event = data[at:end]
         dialect = self._stream.dialect
         lacking = worth(event, likely_holes(event, dialect.idle if dialect is not None else ()))
         lacking -= self._framer.offset + len(data) - at
@@ -177,7 +176,7 @@ class Runs:
             if holes is None or self._framer.offset + len(data) - end < worth(event, len(holes)):
                 return
             if not repeats(data, at, payload, holes):
-                self._learn_in = self._learn_every = min(2 * self._learn_every + _PAUSE, _MOST)
+                self._pause()
                 return
             lane = learn(
                 prefix, payload, suffix, texts, holes, lambda other: dialect.texts(stream.state, dialect.decode(other))
@@ -194,6 +193,10 @@ class Runs:
         self._attempts += 1
         if self._attempts > _TRIES:
             self._learn_every = min(8 * self._learn_every, _MOST)
+
+    def _pause(self) -> None:
+        """Wait until other events may come, each time for longer."""
+        self._learn_in = self._learn_every = min(2 * self._learn_every + _PAUSE, _MOST)
 
     def _lane_at(self, data: bytes, at: int) -> Template | None:
         """The template that fits the event which begins here."""
@@ -242,7 +245,7 @@ class Runs:
         """Go on without a template that comes to nothing, and be slower to make another."""
         self._templates = [other for other in self._templates if other is not lane]
         self._lane = None
-        self._learn_in = self._learn_every = min(2 * self._learn_every + _PAUSE, _MOST)
+        self._pause()
 
     def _take_proven(self, lane: Template, rows: list[bytes], columns: Columns) -> None:
         """Take events whose bytes fit."""

@@ -366,21 +366,26 @@ def on_content_block_delta(state: MessageState, event: Event) -> None:
     DELTAS.get(delta.type, add_undeclared)(state, block, delta)
 
 
+def _text_at(state: MessageState, index: int) -> Fragments | None:
+    """The text that is there."""
+    block = state.blocks.get(index)
+    return block.plain if block is not None and state.row is not HANDLERS["WHOLE"] else None
+
+
 def take_text(state: MessageState, event: TextEvent) -> bool:
     """A piece of a text that is there."""
-    block = state.blocks.get(event.index)
-    if block is None or block.plain is None or state.row is HANDLERS["WHOLE"]:
-        return False
-    block.plain.append(event.delta.text)
-    return True
+    text = _text_at(state, event.index)
+    if text is not None:
+        text.append(event.delta.text)
+    return text is not None
 
 
 def take_texts(state: MessageState, events: list[TextEvent]) -> bool:
     """Pieces of the same text."""
-    block = state.blocks.get(events[0].index)
-    if block is None or block.plain is None or state.row is HANDLERS["WHOLE"] or len({e.index for e in events}) > 1:
+    text = _text_at(state, events[0].index)
+    if text is None or len({event.index for event in events}) > 1:
         return False
-    block.plain.extend([event.delta.text for event in events])
+    text.extend([event.delta.text for event in events])
     return True
 
 

@@ -713,9 +713,7 @@ def take_argument(state: ChatState, chunk: ArgumentsChunk) -> bool:
     if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
         return False
     entry = wire.delta.tool_calls[0]
-    call = choice.touched
-    if call is None or call.index != entry.index:
-        call = choice.at_index.get(entry.index)
+    call = _call_at(choice, entry.index)
     if call is None or call.plain is None:
         return False
     _take_head(state, chunk)
@@ -914,9 +912,7 @@ def _add_rare_choice(state: ChatState, choice: _Choice, wire: WireChoice, extra:
         state.error = normalise(extra["error"], extra["error"])
 
 
-def _take_role(
-    state: ChatState, choice: _Choice, delta: Delta | TextDelta | ReasoningDelta, finish: str | None
-) -> None:
+def _take_role(state: ChatState, choice: _Choice, delta: Delta, finish: str | None) -> None:
     """The first role. The first chunk once more, after others without a role, looks like a replay (C45)."""
     choice.roles += 1
     if choice.role is None:
@@ -1142,20 +1138,21 @@ def _is_new(state: ChatState, choice: _Choice, entry: WireCall, ids: set[str | N
     return entry.id not in ids and (other or _opens(state, last, entry, name))
 
 
+def _call_at(choice: _Choice, index: int) -> _Call | None:
+    """The call of this index: most often the one that was touched last."""
+    call = choice.touched
+    return call if call is not None and call.index == index else choice.at_index.get(index)
+
+
 def _goes_on(choice: _Choice, entry: WireCall) -> bool:
     """Take what nearly all entries are: the index of a call, and a piece of its arguments."""
     index = entry.index
-    call = choice.touched
-    if index is None:
-        return False
-    if call is None or call.index != index:
-        call = choice.at_index.get(index)
-        if call is None:
-            return False
+    call = _call_at(choice, index) if index is not None else None
     function = entry.function
-    plain = call.plain
+    plain = call.plain if call is not None else None
     if (
-        plain is None
+        call is None
+        or plain is None
         or function is None
         or function.name
         or type(function.arguments) is not str
@@ -1165,10 +1162,7 @@ def _goes_on(choice: _Choice, entry: WireCall) -> bool:
         or entry.extra is not None
     ):
         return False
-    pieces = plain.pieces
-    pieces.append(function.arguments)
-    if len(pieces) >= GATHERED:
-        plain.gather()
+    plain.append(function.arguments)
     choice.touched = call
     return True
 
