@@ -72,6 +72,7 @@ REPAIRS = frozenset(
 )
 
 _CACHED = 1 << 16  # bytes that are framed at once
+_NEAR = 1 << 12  # bytes that most often hold an event
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _BATCH = 256  # events that are decoded before they are merged, at most
@@ -438,16 +439,15 @@ class Reducer(Trusting, Generic[BodyT]):
         """The per-event way, complete in itself."""
         end = len(data) if end is None else end
         while end - at > _CACHED:  # in pieces that stay in the processor's cache
-            far = at + _CACHED
-            stop = max(data.rfind(b"\n\n", at, far) + 2, data.rfind(b"\n\r\n", at, far) + 3)
-            if stop <= at + 2:
+            stop = _last_end(data, at, at + _CACHED)
+            if stop == at:
                 break
-            self._frame(data[at:stop])
+            self._frame(data, at, stop)
             at = stop
-        self._frame(data[at:end])
+        self._frame(data, at, end)
 
-    def _frame(self, data: bytes) -> None:
-        frames = self._framer.feed(data)
+    def _frame(self, data: bytes, at: int, end: int) -> None:
+        frames = self._framer.feed(data, at, end)
         if self._framer.notes:
             self._take_noted(frames)
         elif frames:
@@ -939,6 +939,15 @@ def _log(level: str, message: str, *facts: object) -> None:
         _logger = logging.getLogger("reducer")
         _logger.addHandler(logging.NullHandler())
     getattr(_logger, level)(message, *facts)
+
+
+def _last_end(data: bytes, at: int, end: int) -> int:
+    """The end of the last event that ends between these; ``at`` if none does."""
+    for begin in (end - _NEAR, at):  # to search it all for the one kind of blank line takes long where it is the other
+        stop = max(data.rfind(b"\n\n", begin, end) + 2, data.rfind(b"\n\r\n", begin, end) + 3)
+        if stop > begin + 3:
+            return stop
+    return at
 
 
 def _unwrapped(payload: bytes) -> bytes | None:

@@ -277,10 +277,11 @@ class Framer(Saved):
         self._value_at = 0
         self._in_array = False
 
-    def feed(self, data: bytes) -> Frames:
-        """Return the frames that these bytes complete."""
-        at = 0
+    def feed(self, data: bytes, begin: int = 0, end: int | None = None) -> Frames:
+        """Return the frames that these bytes, or those between two places, complete."""
+        end = len(data) if end is None else end
         if self._tail:
+            data = data[begin:end]
             self._tail += data
             # Most reads that end nothing are part of a long line: look at it when it ends.
             if self._in_line and b"\n" not in data and b"\r" not in data:
@@ -292,21 +293,25 @@ class Framer(Saved):
                     self._tail = bytearray()
                 return _NONE
             data = bytes(self._tail)
+            begin, end = 0, len(data)
         plain = None
-        if data.startswith(_FIELDS) and self._between_events:
+        if data.startswith(_FIELDS, begin, end) and self._between_events:
             self._begun = True
-            line_end = b"\r\n" if b"\r" in data else b"\n"
-            size = data.rfind(line_end + line_end) + 2 * len(line_end)
-            plain = self._plain_events(data, size, line_end)
+            line_end = b"\r\n" if data.find(b"\r", begin, end) >= 0 else b"\n"
+            stop = data.rfind(line_end + line_end, begin, end)
+            plain = self._plain_events(data, begin, stop, line_end)
             if plain is not None:
-                self._at += size
+                stop += 2 * len(line_end)
+                self._at += stop - begin
                 self.taken += len(plain.payloads)
                 self.bare = self.bare or False
-                if size == len(data):
+                if stop == end:
                     self._tail = bytearray()
                     self._in_line = False
                     return plain
-                data = data[size:]
+                begin = stop
+        data = data[begin:end]
+        at = 0
         if not self._begun:
             if len(data) < 4 and any(first.startswith(data) for first in _FIRST_BYTES):
                 self._tail = bytearray(data)
@@ -327,20 +332,17 @@ class Framer(Saved):
             or self._oversize or self._dead
         )  # fmt: skip
 
-    def _plain_events(self, data: bytes, size: int, line_end: bytes) -> Frames | None:
-        """Cut all whole events of these bytes at once, if each is one data line, perhaps after an event line."""
-        stop = size - 2 * len(line_end)
-        if stop < 0 or size > self._max:
+    def _plain_events(self, data: bytes, begin: int, stop: int, line_end: bytes) -> Frames | None:
+        """Cut these bytes, whole events but for the last blank line, if each is one data line, perhaps after a name."""
+        if stop < 0 or stop + 2 * len(line_end) - begin > self._max:
             return None
-        if stop > _WINDOW:
-            return self._large_event(data, stop, line_end)
-        if data.startswith(DATA):
-            payloads = data[len(DATA) : stop].split(2 * line_end + DATA)
-            ends = 2 * (len(payloads) - 1)
+        if stop - begin > _WINDOW:
+            return self._large_event(data, begin, stop, line_end)
+        if data.startswith(DATA, begin):
+            lines = payloads = data[begin + len(DATA) : stop].split(2 * line_end + DATA)
             names = kinds = None
         else:
-            lines = data[:stop].split(line_end)
-            ends = len(lines) - 1
+            lines = data[begin:stop].split(line_end)
             names, data_lines = lines[0::3], lines[1::3]
             payloads = list(map(bytes.removeprefix, data_lines, repeat(DATA)))
             # Every third line is a data line, and what stands between two of them a blank and an event line.
@@ -351,24 +353,22 @@ class Framer(Saved):
             kinds = set(names)
             if not all(name.startswith(EVENT) for name in kinds):
                 return None
-        # No line ends but these; where the lines were split at each line feed, there can be none. To leave them out and
-        # compare the sizes is quicker than to count them.
-        data = data[:stop]
-        if (names is None or len(line_end) == 2) and stop - len(data.replace(b"\n", b"")) != ends:
-            return None
-        if len(line_end) == 2 and stop - len(data.replace(b"\r", b"")) != ends:
-            return None
+        # No line ends but these; where the lines were split at each line feed, there can be none.
+        if names is None or len(line_end) == 2:
+            rest = b"".join(lines)
+            if b"\n" in rest or (len(line_end) == 2 and b"\r" in rest):
+                return None
         return Frames(payloads, names, self._at, len(line_end), kinds)
 
-    def _large_event(self, data: bytes, stop: int, line_end: bytes) -> Frames | None:
+    def _large_event(self, data: bytes, begin: int, stop: int, line_end: bytes) -> Frames | None:
         """Cut one event, of many bytes that are not to be copied again and again, out of its lines."""
-        begin = 0 if data.startswith(DATA) else data.find(line_end) + len(line_end)
-        if not data.startswith(DATA, begin) or data.find(line_end[:1], begin) != stop or data.find(b"\n", begin) < stop:
+        at = begin if data.startswith(DATA, begin) else data.find(line_end, begin) + len(line_end)
+        if not data.startswith(DATA, at) or data.find(line_end[:1], at) != stop or data.find(b"\n", at) < stop:
             return None
-        name = data[: begin - len(line_end)] if begin else None
+        name = data[begin : at - len(line_end)] if at > begin else None
         if name is not None and (not name.startswith(EVENT) or b"\r" in name or b"\n" in name):
             return None
-        return Frames([data[begin + len(DATA) : stop]], [name] if name is not None else None, self._at, len(line_end))
+        return Frames([data[at + len(DATA) : stop]], [name] if name is not None else None, self._at, len(line_end))
 
     def flush(self) -> Frames:
         """Return the frames that only the end of the bytes completes; ``torn`` has the rest."""

@@ -142,7 +142,7 @@ class Runs:
         problems = len(stream.problems) + stream.dropped
         before = self._number
         handled = self._event
-        frames = self._framer.feed(data[at:end])
+        frames = self._framer.feed(data, at, end)
         if self._framer.notes:
             self._take_noted(frames)
             return

@@ -382,8 +382,9 @@ def take_text(state: MessageState, event: TextEvent) -> bool:
 
 def take_texts(state: MessageState, events: list[TextEvent]) -> bool:
     """Pieces of the same text."""
-    text = _text_at(state, events[0].index)
-    if text is None or len({event.index for event in events}) > 1:
+    index = events[0].index
+    text = _text_at(state, index)
+    if text is None or [event for event in events if event.index != index]:
         return False
     text.extend([event.delta.text for event in events])
     return True

@@ -25,7 +25,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, field
@@ -99,29 +99,43 @@ class Wrapped(Wire, rename="camel", kw_only=True):
     remaining_credits: Any = None
 
 
-# What most chunks are: a piece of text of one candidate, and the usage so far.
+# What most chunks are: a piece of text of the first candidate, and the usage so far.
 
 
 class TextPart(Wire, kw_only=True):
+    thought: ClassVar[bool] = False
     text: str
-    thought: bool = False
 
 
-class TextContent(Wire, kw_only=True):
-    parts: tuple[TextPart]
-    role: str | None = None
+class ThoughtPart(Wire, kw_only=True):
+    text: str
+    thought: bool
 
 
-class TextCandidate(Wire, kw_only=True):
-    content: TextContent
-    index: int | None = None
+PartT = TypeVar("PartT", TextPart, ThoughtPart)
 
 
+class TextContent(Wire, Generic[PartT], kw_only=True):
+    parts: tuple[PartT]
+    role: Literal["model"] | None = None
+
+
+class TextCandidate(Wire, Generic[PartT], kw_only=True):
+    index: ClassVar[None] = None
+    content: TextContent[PartT]
+
+
+class IndexedCandidate(Wire, Generic[PartT], kw_only=True):
+    content: TextContent[PartT]
+    index: Literal[0]
+
+
+CandidateT = TypeVar("CandidateT")
 UsageT = TypeVar("UsageT")
 
 
-class TextChunk(Wire, Generic[UsageT], rename="camel", kw_only=True):
-    candidates: tuple[TextCandidate]
+class TextChunk(Wire, Generic[CandidateT, UsageT], rename="camel", kw_only=True):
+    candidates: tuple[CandidateT]
     usage_metadata: UsageT | None = None
     model_version: str | None = None
     create_time: str | None = None
@@ -277,21 +291,22 @@ _USAGE: dict[str, Any] = {
 }
 _USAGE["promptTokensDetails"] = msgspec.Raw  # nearly always the same bytes as in the chunk before
 _MAX_DECODERS = 64
-_text_decoders: dict[tuple[str, ...], Callable[[bytes], Any]] = {}
+_text_decoders: dict[Any, Callable[[bytes], Any]] = {}
 
 
-def text_decoder(keys: tuple[str, ...]) -> Callable[[bytes], Any] | None:
-    """The decoder for a chunk of text whose usage has exactly these keys.
+def text_decoder(candidate: Any, usage_keys: tuple[str, ...]) -> Callable[[bytes], Any] | None:
+    """The decoder for a chunk of text of such a candidate, whose usage has exactly these keys.
 
     So each such usage says again all that the one before said, and the last is all there is to know.
     """
-    decoder = _text_decoders.get(keys)
-    if decoder is None and len(_text_decoders) < _MAX_DECODERS and all(key in _USAGE for key in keys):
-        fields = [(key, _USAGE[key]) for key in keys]
+    shape = (candidate, usage_keys)
+    decoder = _text_decoders.get(shape)
+    if decoder is None and len(_text_decoders) < _MAX_DECODERS and all(key in _USAGE for key in usage_keys):
+        fields = [(key, _USAGE[key]) for key in usage_keys]
         usage: Any = None
-        if keys:
+        if usage_keys:
             usage = msgspec.defstruct("Usage", fields, bases=(TextUsage,), forbid_unknown_fields=True, gc=False)
-        decoder = _text_decoders[keys] = msgspec.json.Decoder(TextChunk[usage]).decode
+        decoder = _text_decoders[shape] = msgspec.json.Decoder(TextChunk[candidate, usage]).decode
     return decoder
 
 
@@ -509,29 +524,35 @@ def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
     state.row = HANDLERS["OPEN"]
 
 
-def take_texts(state: GeminiState, chunks: list[TextChunk[Any]]) -> bool:
+def take_texts(state: GeminiState, chunks: list[TextChunk[Any, Any]]) -> bool:
     """Pieces that go on with one text, where nothing else differs but the usage, of which the last one counts."""
-    wires = [chunk.candidates[0] for chunk in chunks]
-    index = wires[0].index
-    last = state.texts.get(index)
-    usages = [chunk.usage_metadata for chunk in chunks]
-    if (
-        last is None
-        or state.row is not HANDLERS["OPEN"]
-        or {chunk.response_id for chunk in chunks} != {state.id}
-        or {chunk.model_version for chunk in chunks} != {state.model}
-        or {wire.index for wire in wires} != {index}
-        or {wire.content.parts[0].thought for wire in wires} != {last.thinks}
-        or [usage for usage in usages if usage is None or usage.promptTokensDetails != state.details]
-        or {chunk.create_time for chunk in chunks} != {None}
-    ):
+    candidate = chunks[-1].candidates[0]
+    usage = chunks[-1].usage_metadata
+    last = state.texts.get(candidate.index)
+    if last is None or usage is None or state.row is not HANDLERS["OPEN"]:
         return False
-    state.newest = usages[-1]
-    last.text.extend([wire.content.parts[0].text for wire in wires])
+    ident, model, details = state.id, state.model, usage.promptTokensDetails
+    others = [
+        chunk
+        for chunk in chunks
+        if chunk.response_id != ident
+        or chunk.model_version != model
+        or chunk.usage_metadata is None
+        or chunk.usage_metadata.promptTokensDetails != details
+        or chunk.create_time is not None
+    ]
+    parts = [chunk.candidates[0].content.parts[0] for chunk in chunks]
+    thinks = last.thinks
+    if others or ((thinks or type(parts[0]) is ThoughtPart) and [part for part in parts if part.thought is not thinks]):
+        return False
+    if details != state.details and not _are_sound(state, usage):
+        return False
+    state.newest = usage
+    last.text.extend([part.text for part in parts])
     return True
 
 
-def take_text(state: GeminiState, chunk: TextChunk[Any]) -> bool:
+def take_text(state: GeminiState, chunk: TextChunk[Any, Any]) -> bool:
     """A piece of text that goes on where its candidate's last part ended."""
     usage = chunk.usage_metadata
     wire = chunk.candidates[0]
@@ -583,9 +604,11 @@ def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
         wire.citation_metadata,
         wire.logprobs_result,
     )
-    if any(value is not None for value in rest):
+    if wire.index or len(state.candidates) > 1 or any(value is not None for value in rest):
         return None
-    decoder = text_decoder(tuple(chunk.usage_metadata or ()))
+    candidate = TextCandidate if wire.index is None else IndexedCandidate
+    part = ThoughtPart if "thought" in content.parts[0] else TextPart
+    decoder = text_decoder(candidate[part], tuple(chunk.usage_metadata or ()))
     return Narrow(decoder, take_text, take_texts) if decoder is not None else None
 
 

@@ -814,15 +814,19 @@ def take_delta(state: ResponsesState, delta: Delta) -> bool:
 def take_deltas(state: ResponsesState, deltas: list[Delta]) -> bool:
     """Pieces of the same text."""
     plain = state.delta_plain
-    of_summary = state.delta_type in SUMMARY_DELTAS
-    if (
-        plain is None
-        or state.row is not OPEN
-        or {delta.type for delta in deltas} != {state.delta_type}
-        or {delta.item_id for delta in deltas} != {state.delta_item}
-        or {delta.output_index for delta in deltas} != {state.delta_output}
-        or {delta.summary_index if of_summary else delta.content_index for delta in deltas} != {state.delta_index}
-    ):
+    if plain is None or state.row is not OPEN:
+        return False
+    kind, item, output, index = state.delta_key()
+    of_summary = kind in SUMMARY_DELTAS
+    others = [
+        delta
+        for delta in deltas
+        if delta.type != kind
+        or delta.item_id != item
+        or delta.output_index != output
+        or (delta.summary_index if of_summary else delta.content_index) != index
+    ]
+    if others:
         return False
     plain.extend([delta.delta for delta in deltas])
     return True
