@@ -24,14 +24,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep, object_in
 from reducer.dialects import detect, is_undecided, load, told_by
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options, State
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options, Part, State
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
@@ -76,7 +76,9 @@ _NEAR = 1 << 12  # bytes that most often hold an event
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _BATCH = 256  # events that are decoded before they are merged, at most
-_MANY = 12  # events that are worth it
+_MANY = 32  # events that are worth it, and how many come first
+_FEW = 12  # events that are not
+_WARM = 2  # events before them, where they came before
 _UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
@@ -195,6 +197,8 @@ class Reducer(Trusting, Generic[BodyT]):
         self._raised = False  # strict has raised
         self._surrogates = False  # some text, of whichever response, may hold half a surrogate pair
         self._event: Any = None  # the last that was handled
+        self._warm = _WARM
+        self._around: tuple[bytes, bytes] | None = None  # what was around the part of a payload
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
         in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
         held = min(limits.max_event_bytes, limits.max_retained_bytes) if trust_done and not in_time else None
@@ -583,48 +587,71 @@ class Reducer(Trusting, Generic[BodyT]):
 
     def _run_narrow(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
         """Take events by the narrow way, as far as it goes; return the place of the next."""
-        decode, take, take_all = narrow
-        if take_all is not None and len(payloads) - place >= _MANY:
-            place = self._run_many(state, decode, take_all, payloads, place)
-        for self._place in range(place, len(payloads)):
+        decode, take, take_all, _ = narrow
+        end = len(payloads)
+        many_at = place + self._warm if take_all is not None else end + 1
+        while place < end:
+            self._place = place
             try:
-                event = decode(payloads[self._place])
+                event = decode(payloads[place])
             except (ValueError, RecursionError):
-                return self._place
+                return place
             try:
                 if not take(state, event):
                     state.narrow = None
-                    return self._place
+                    return place
             except Exception as error:
-                self._failed(error, payloads[self._place])
+                self._failed(error, payloads[place])
             self._event = event
-        return len(payloads)
+            place += 1
+            if place >= many_at and end - place >= _MANY:
+                begin = place
+                place = self._run_many(state, narrow, payloads, place)
+                # Where few come in a row it is dearer to try.
+                self._warm = _WARM if place - begin >= _FEW else min(2 * self._warm, _BATCH)
+                many_at = place + self._warm
+        return place
 
-    def _run_many(
-        self,
-        state: State,
-        decode: Callable[[bytes], Any],
-        take_all: Callable[[State, list[Any]], bool],
-        payloads: list[bytes],
-        place: int,
-    ) -> int:
-        """Take several events at once, and ever more of them, as far as that goes; return the place of the next."""
+    def _run_many(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
+        """Take several events at once that follow one that was taken, and ever more of them, as far as that goes.
+
+        Returns the place of the next.
+        """
+        decode, _, take_all, part = narrow
+        around = None
+        if part is not None and (around := self._around_part(part, payloads, place)) is not None:
+            decode, take_all = part.decode, part.take_all
         many = _MANY
-        while many and len(payloads) - place >= _MANY:
+        while many and len(payloads) - place >= _FEW:
+            asked = payloads[place : place + many]
+            some = asked if around is None else _inside(asked, *around)
             events: list[Any] = []
+            many = min(4 * many, _BATCH) if len(some) == len(asked) else 0
             try:
-                events.extend(map(decode, payloads[place : place + many]))
-                many = min(4 * many, _BATCH)
+                events.extend(map(decode, some))
             except (ValueError, RecursionError):
                 many = 0  # those before the one that it refuses are there
             try:
-                if not events or not take_all(state, events):
+                if not events or not take_all(state, events):  # type: ignore[misc]
                     break
             except Exception:
-                break  # one by one, that event will be found
-            self._event = events[-1]
+                break
+            if around is None:
+                self._event = events[-1]
             place += len(events)
         return place
+
+    def _around_part(self, part: Part, payloads: list[bytes], place: int) -> tuple[bytes, bytes] | None:
+        """What is around the part of the event that was taken, if it is around that of the next, too."""
+        if len(payloads) - place < _MANY:
+            return None
+        last, following = payloads[place - 1], payloads[place]
+        around = self._around
+        if around is None or not (last.startswith(around[0]) and last.endswith(around[1])):
+            around = self._around = part.around(last)
+        if around is None or not (following.startswith(around[0]) and following.endswith(around[1])):
+            return None
+        return around
 
     # -- the cold path ---------------------------------------------------------------------------
 
@@ -925,6 +952,16 @@ class Reducer(Trusting, Generic[BodyT]):
             problems=tuple(problems),
             timing=self._timing(),
         )
+
+
+def _inside(payloads: list[bytes], head: bytes, tail: bytes) -> list[bytes]:
+    """What is between head and tail, of the payloads before the first that has not both."""
+    inner = list(map(bytes.removesuffix, map(bytes.removeprefix, payloads, repeat(head)), repeat(tail)))
+    around = len(head) + len(tail)
+    if sum(map(len, payloads)) - sum(map(len, inner)) != around * len(inner):
+        sizes = zip(payloads, inner, strict=True)
+        del inner[next(place for place, (whole, part) in enumerate(sizes) if len(whole) - len(part) != around) :]
+    return inner
 
 
 _logger: Any = None

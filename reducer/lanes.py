@@ -34,14 +34,14 @@ _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
 # What things cost, measured in nanoseconds of one machine, of which only the proportions count: an event that is
-# decoded, for each of its bytes; one that is proven, and each further hole of it; to make a template, and each hole.
-_DECODED = 4
+# decoded, for each of its bytes; one that is proven, and each hole of it that is no text; to make a template, and each.
+_DECODED = 3
 _PROVEN = 420
 _HOLE = 310
-_MADE, _MADE_HOLE = 80_000, 30_000
+_MADE, _MADE_HOLE = 80_000, 40_000
 _NEVER = 1 << 60
-_AHEAD = 1 << 14  # how far is looked for events that repeat
-_OFTEN = 12  # how many that must be
+_AHEAD = 1 << 13  # how far is looked for events that repeat
+_OFTEN = 6  # how many that must be
 _WINDOW = 1 << 16  # what `run` looks at at once: it stays in the processor's cache
 _NEEDLE = 24  # CPython's search is quick for needles of this length and slow for long ones
 _PROBE = "a lane's probe"
@@ -260,16 +260,12 @@ def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
         begin = place + 1
 
 
-def worth(event: bytes, holes: int) -> int:
-    """The bytes of a stream that make up for a template of such an event."""
-    further = holes - 1
+def worth(event: bytes, idle: tuple[str, ...]) -> int:
+    """The bytes of a stream that make up for a template of such an event, told quickly."""
+    # A further text costs in a template what it costs to decode.
+    further = sum([key in event for key in _keys(idle)]) + event.rstrip().endswith(b" }")
     gain = _DECODED * len(event) - _PROVEN - _HOLE * further
     return (_MADE + _MADE_HOLE * further) * len(event) // gain if gain > 0 else _NEVER
-
-
-def likely_holes(event: bytes, idle: tuple[str, ...]) -> int:
-    """How many holes a template of an event will have at least, told quickly."""
-    return 1 + sum([key in event for key in _keys(idle)]) + event.rstrip().endswith(b" }")
 
 
 def repeats(data: bytes, at: int, payload: bytes, holes: list[_Hole]) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 from reducer.dialects._dialect import Dialect
 from reducer.framing import Framer, Frames
-from reducer.lanes import Columns, Template, holes_in, learn, likely_holes, repeats, segments, worth
+from reducer.lanes import Columns, Template, holes_in, learn, repeats, segments, worth
 
 # Reads wait until there is enough to share the cost of a look at it, and not so much that they grow large.
 HELD = 128
@@ -29,14 +29,15 @@ _HELD_SIZE = 1 << 15
 _LEAST = 1 << 15  # bytes of a stream that are not looked at for templates
 _WORTH = 1 << 13  # bytes that are not worth learning from
 _STRETCH = 1 << 11  # bytes that are taken the plain way between two looks
+_FAR = 1 << 16  # the same, where a look promised nothing
 _SMALL = 1 << 7  # bytes of an event
 _MOST = 1 << 12  # events between two attempts to learn
 _SETTLED = 4  # events at a stream's begin, or behind a run, that most often do more than the next ones
 _WARM = 2  # the same of rows behind one that does not fit
 _LONG = 64  # events between misfits that are worth it
 _MISSES = 2
-_TRIES = 2  # attempts to learn in a row; each costs as much as thirty events, so that more of them come seldom
-_PAUSE = 256  # events behind an attempt that shows that others come by turns
+_TRIES = 1  # attempts to learn in a row; each costs as much as thirty events, so that more of them come seldom
+_PAUSE = 1 << 10  # events behind an attempt that shows that others come by turns
 _FEW = 3  # events that are not worth proving together
 _PREFIX = re.compile(rb"(?:event: [^\r\n]*\r?\n)?data: ")
 
@@ -60,6 +61,7 @@ class Runs:
         self._holds = lanes  # reads wait, to be looked at together
         self._held: list[bytes] = []
         self._held_size = 0  # of those that are not short
+        self._prospect = 1  # what comes in many reads has come by half, as far as anybody can tell
         self._templates: list[Template] = []  # the newest first
         self._lane: Template | None = None  # the one that fitted last
         self._learn_in = _SETTLED  # events until the next attempt to learn a template
@@ -77,6 +79,7 @@ class Runs:
     def _settle(self) -> None:
         """Take what is held, before anything else happens."""
         if self._held:
+            self._prospect = 1 if len(self._held) == 1 else 2
             data = b"".join(self._held)
             self._held = []
             self._held_size = 0
@@ -99,16 +102,19 @@ class Runs:
                 at += size
                 stretch = _STRETCH
                 continue
-            if self._learn_in <= 1 and framer.ready and self._promises(data, at, stop := self._event_end(data, at)):
-                self._feed_one(data, at, stop)
-            else:
-                # To the end of the event that is open, or of a stretch that grows while nothing repeats.
-                stop = at
-                if framer.ready:
-                    stop = min(end, at + (stretch if self._templates else max(stretch, _SMALL * self._learn_in)))
-                    stretch *= 4
-                stop = self._feed_counted(data, at, self._event_end(data, stop))
-            at = stop
+            if self._learn_in <= 1 and framer.ready:
+                stop = self._event_end(data, at)
+                if self._promises(data, at, stop):
+                    self._feed_one(data, at, stop)
+                    at = stop
+                    continue
+                stretch = _FAR
+            # To the end of the event that is open, or of a stretch that grows while nothing repeats.
+            stop = at
+            if framer.ready:
+                stop = min(end, at + (stretch if self._templates else max(stretch, _SMALL * self._learn_in)))
+                stretch *= 8
+            at = self._feed_counted(data, at, self._event_end(data, stop))
         if at < end:
             self._feed_counted(data, at, end)
 
@@ -116,8 +122,8 @@ class Runs:
         """Whether a template of the event that begins here may be worth it; if not, when to ask again."""
         event = data[at:end]
         dialect = self._stream.dialect
-        lacking = worth(event, likely_holes(event, dialect.idle if dialect is not None else ()))
-        lacking -= self._framer.offset + len(data) - at
+        lacking = worth(event, dialect.idle if dialect is not None else ())
+        lacking -= self._prospect * (self._framer.offset + len(data) - at)
         if lacking > 0:
             self._learn_in = min(lacking // len(event), _MOST) + 1
         return lacking <= 0
@@ -173,7 +179,7 @@ class Runs:
             return
         try:
             holes = holes_in(payload, texts, dialect.idle)
-            if holes is None or self._framer.offset + len(data) - end < worth(event, len(holes)):
+            if holes is None:
                 return
             if not repeats(data, at, payload, holes):
                 self._pause()
@@ -192,7 +198,7 @@ class Runs:
         self._learn_in = self._learn_every
         self._attempts += 1
         if self._attempts > _TRIES:
-            self._learn_every = min(8 * self._learn_every, _MOST)
+            self._learn_every = min(16 * self._learn_every, _MOST)
 
     def _pause(self) -> None:
         """Wait until other events may come, each time for longer."""

@@ -1018,10 +1018,15 @@ def test_templates_are_not_made_of_short_streams(monkeypatch: pytest.MonkeyPatch
         return texts(template, columns)
 
     monkeypatch.setattr(Template, "texts", counted)
-    for name, few, many in (("chat-text", 150, 600), ("chat-obfuscation", 600, 3000), ("responses-text", 4000, 0)):
+    runs = (
+        ("chat-text", b"word", 150, 600),
+        ("chat-obfuscation", b" word" * 30, 200, 1500),
+        ("responses-text", b"word", 4000, 0),
+    )
+    for name, text, few, many in runs:
         for count in filter(None, (few, many)):
             run = Run(name)
-            events = [*run.opening, *(run.next(b"word") for _ in range(count))]
+            events = [*run.opening, *(run.next(b"%d%b" % (n % 7, text)) for n in range(count))]
             proven = 0
 
             same([b"".join(events)])

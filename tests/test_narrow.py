@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -71,6 +72,11 @@ def go_narrow(state: Any, payloads: list[bytes]) -> int:
     return int(bool(events) and state.narrow.take(state, events[0]))
 
 
+def plain(body: Any) -> str:
+    """A body as JSON, whatever of it is JSON already."""
+    return json.dumps(body, default=msgspec.json.decode)
+
+
 def same(name: str, payloads: list[bytes]) -> list[int]:
     """Check that the narrow way does not show; return how many events went it, one by one and many at once."""
     body, problems, none = run(name, payloads, narrowly=False)
@@ -78,9 +84,19 @@ def same(name: str, payloads: list[bytes]) -> list[int]:
     gone = []
     for many in (1, 3, 100):
         other, noted, some = run(name, payloads, narrowly=True, many=many)
-        assert (json.dumps(other), noted) == (json.dumps(body), problems), many
+        assert (plain(other), noted) == (plain(body), problems), many
         gone.append(some)
+    same_whole(name, b"".join(b"data: %b\n\n" % payload for payload in payloads))
     return gone
+
+
+def same_whole(name: str, data: bytes) -> None:
+    """Check the same of the engine, which takes parts of events too."""
+    narrowly = reducer.reduce(data, name, lanes=False)
+    with patch.object(reducer.Reducer, "_run_narrow", lambda self, state, narrow, payloads, place: place):
+        widely = reducer.reduce(data, name, lanes=False)
+    assert (plain(narrowly.to_dict()), narrowly.problems) == (plain(widely.to_dict()), widely.problems)
+    assert narrowly.status == widely.status
 
 
 def payloads_of(name: str) -> list[bytes]:
@@ -110,7 +126,59 @@ def call(index: int, arguments: str, **others: Any) -> dict[str, Any]:
 
 HEAD = [chunk({"role": "assistant", "content": ""})]
 DETAIL = {"type": "reasoning.text", "text": "hm", "format": "unknown", "index": 0}
+
+
+def logged(token: Any, **others: Any) -> dict[str, Any]:
+    """A choice's logprobs."""
+    candidate = {"token": token, "logprob": -0.5, "bytes": [97]}
+    entry = {**candidate, "top_logprobs": [candidate, {**candidate, "logprob": 0, "bytes": None}]}
+    return {"logprobs": {"content": [{**entry, **others.pop("entry", {})}], **others}}
+
+
+LOGGED = [chunk({"content": str(n)}, choice=logged(str(n), refusal=None)) for n in range(40)]
 CHAT: dict[str, list[bytes]] = {
+    "logprobs": LOGGED,
+    "logprobs without a word of refusals, then with one": [
+        *[chunk({"content": "a"}, choice=logged("a"))] * 4,
+        *[chunk({"content": "b"}, choice=logged("b", refusal=None))] * 4,
+    ],
+    "logprobs, then a null": [*LOGGED[:5], *[chunk({"content": "b"}, choice={"logprobs": None})] * 4, *LOGGED[5:8]],
+    "logprobs, then none": [*LOGGED[:5], *[chunk({"content": "b"})] * 4, *LOGGED[5:8]],
+    "logprobs, none of them": [*LOGGED[:5], *[chunk({"content": ""}, choice={"logprobs": {"content": []}})] * 4],
+    "logprobs of refusals": [*LOGGED[:5], *[chunk({"content": ""}, choice=logged("", refusal=[]))] * 4],
+    "logprobs with a key more": [*LOGGED[:5], chunk({"content": "x"}, choice=logged("x", entry={"rank": 1})), *LOGGED],
+    "logprobs with a key less": [
+        *LOGGED[:5],
+        chunk({"content": "x"}, choice={"logprobs": {"content": [{"token": "x", "logprob": 0}]}}),
+        *LOGGED[:5],
+    ],
+    "logprobs of two choices": [
+        chunk({"content": str(n)}, choice={"index": n % 2, **logged(str(n))}) for n in range(40)
+    ],
+    "logprobs with numbers beyond all": [
+        *LOGGED[:5],
+        chunk({"content": "x"}, choice=logged("x", entry={"bytes": [2**70]})),
+        chunk({"content": "x"}, choice=logged("x", entry={"logprob": -(2**70)})),
+        chunk({"content": "x"}, choice=logged("x", entry={"logprob": -1e300})),
+        *LOGGED[:5],
+    ],
+    "choices by turns": [chunk({"content": str(n)}, choice={"index": n % 3}) for n in range(60)],
+    "choices by turns, a role in one": [
+        chunk({"content": str(n), **({"role": "assistant"} if n == 50 else {})}, choice={"index": n % 3})
+        for n in range(60)
+    ],
+    "calls of choices by turns": [
+        *[chunk(call(n % 2, "", id=str(n), type="function"), choice={"index": n // 2}) for n in range(4)],
+        *[chunk(call(n % 2, str(n)), choice={"index": n % 4 // 2}) for n in range(60)],
+    ],
+    "a call touched that is not the newest of its index": [
+        chunk(call(0, "", id="a", type="function")),
+        chunk(call(0, "", id="b", type="function")),
+        chunk(call(0, "1", id="a")),
+        *[chunk(call(0, "2"))] * 40,
+    ],
+    "brackets in a name": [chunk({"content": str(n)}, model="a[0]") for n in range(40)],
+    "a bracket behind": [chunk({"content": str(n)}, obfuscation="]") for n in range(40)],
     "text": [chunk({"content": f"{n} "}) for n in range(600)],
     "text, with what each chunk has": [
         chunk({"role": "assistant", "content": str(n)}, system_fingerprint="f", service_tier="t", provider="p")
@@ -168,7 +236,8 @@ CHAT: dict[str, list[bytes]] = {
 
 @pytest.mark.parametrize("name", CHAT)
 def test_chat(name: str) -> None:
-    assert min(same("openai.chat", HEAD + CHAT[name])) > 0
+    assert same("openai.chat", HEAD + CHAT[name])[0] > 0
+    same("openai.chat", HEAD + [payload for payload in CHAT[name] for _ in range(20)])
 
 
 def test_an_index_used_again_beyond_the_limit_is_refused() -> None:

@@ -39,17 +39,29 @@ class LimitReached(Exception):
         self.seen = seen
 
 
+class Part(NamedTuple):
+    """What varies from one narrow event to the next where all around it, in bytes, is as it was in one that was taken.
+
+    ``around`` says what lies before and behind the part of such a payload, if any other of its kind could stand there.
+    """
+
+    around: Callable[[bytes], tuple[bytes, bytes] | None]
+    decode: Callable[[bytes], Any]
+    take_all: Callable[[Any, list[Any]], bool]
+
+
 class Narrow(NamedTuple):
     """A quicker way for what most of the next events will be, if the last ones tell: pieces of texts.
 
     ``decode`` knows less than the dialect's, which is to be asked where it refuses; nothing in its events can be deep.
-    ``take`` merges such an event, ``take_all`` several of them, all or none; they say whether they did. What would do
-    more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
+    ``take`` merges such an event, ``take_all`` several of them, or of their parts, all or none; they say whether they
+    did. What would do more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
     """
 
     decode: Callable[[bytes], Any]
     take: Callable[[Any, Any], bool]
     take_all: Callable[[Any, list[Any]], bool] | None = None  # where it saves time
+    part: Part | None = None
 
 
 class State(Saved):

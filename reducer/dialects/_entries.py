@@ -31,16 +31,29 @@ class Entries(Saved):
     def extend(self, entries: list[Any], *, typed: bool) -> None:
         """Append; ``typed`` if the typed decoder made them, so that they are what their JSON says."""
         self._last += entries
-        blocks = self._blocks
-        if blocks is not None and not typed:
-            self._unpack(blocks)
-        elif blocks is not None and len(self._last) >= _GATHERED:
-            try:
-                blocks.append(_encode(self._last)[1:-1])
-            except (ValueError, TypeError, RecursionError, OverflowError):
-                self._unpack(blocks)
-            else:
-                self._last = []
+        if self._blocks is not None and not typed:
+            self._unpack(self._blocks)
+        elif len(self._last) >= _GATHERED:
+            self._gather()
+
+    def add(self, entries: list[Any]) -> None:
+        """Append structs that encode to what they were made of."""
+        self._gather()
+        if self._blocks is None:
+            self._last += msgspec.to_builtins(entries)
+        elif entries:
+            self._blocks.append(_encode(entries)[1:-1])
+
+    def _gather(self) -> None:
+        """Make a block of the last, if all are for them."""
+        if self._blocks is None or not self._last:
+            return
+        try:
+            self._blocks.append(_encode(self._last)[1:-1])
+        except (ValueError, TypeError, RecursionError, OverflowError):
+            self._unpack(self._blocks)
+        else:
+            self._last = []
 
     def _unpack(self, blocks: list[bytes]) -> None:
         self._last = [*msgspec.json.decode(b"[%s]" % b",".join(blocks)), *self._last]
@@ -50,9 +63,7 @@ class Entries(Saved):
         """The list, or the `msgspec.Raw` of it."""
         if not self._blocks:
             return list(self._last)
-        try:
-            last = [_encode(self._last)[1:-1]] if self._last else []
-        except (ValueError, TypeError, RecursionError, OverflowError):
-            self._unpack(self._blocks)
+        self._gather()
+        if self._blocks is None:
             return list(self._last)
-        return msgspec.Raw(b"[%s]" % b",".join([*self._blocks, *last]))
+        return msgspec.Raw(b"[%s]" % b",".join(self._blocks))

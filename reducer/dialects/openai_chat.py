@@ -19,11 +19,12 @@ are joined; undeclared keys follow the generic rule of `_extras` and are reporte
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from reducer.decoding import Report, decode
 from reducer.dialects._completion import (
@@ -37,7 +38,8 @@ from reducer.dialects._completion import (
     watched,
     with_logprobs,
 )
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options, Part
+from reducer.dialects._entries import Entries
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import GATHERED, Fragments
@@ -196,16 +198,39 @@ class ArgumentsDelta(Wire, kw_only=True):
 DeltaT = TypeVar("DeltaT", TextDelta, ReasoningDelta, ArgumentsDelta)
 
 
-class NarrowChoice(Wire, Generic[DeltaT], kw_only=True):
+class Candidate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A token that might have been, with all that such a one has; its JSON is what it was made of."""
+
+    token: str
+    logprob: Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)] | float
+    bytes: list[Annotated[int, Meta(ge=0, le=255)]] | None
+
+
+class Token(Candidate, kw_only=True):
+    top_logprobs: list[Candidate]
+
+
+class TokenLogprobs(Wire, kw_only=True):
+    content: list[Token]
+    refusal: UnsetType | None = UNSET
+
+
+LogprobsT = TypeVar("LogprobsT", None, TokenLogprobs)
+
+
+class NarrowChoice(Wire, Generic[DeltaT, LogprobsT], kw_only=True):
     index: int
     delta: DeltaT
-    logprobs: UnsetType | None = UNSET
+    logprobs: LogprobsT | UnsetType = UNSET
     finish_reason: None = None
     native_finish_reason: None = None
     token_ids: None = None
 
 
-class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
+ChoiceT = TypeVar("ChoiceT")
+
+
+class NarrowChunk(Wire, Generic[ChoiceT], kw_only=True):
     id: str | None = None
     object: str | None = None
     created: int | float | str | None = None
@@ -213,16 +238,11 @@ class NarrowChunk(Wire, Generic[DeltaT], kw_only=True):
     service_tier: str | None = None
     system_fingerprint: str | None = None
     provider: str | None = None
-    choices: tuple[NarrowChoice[DeltaT]]
+    choices: tuple[ChoiceT]
     usage: None = None
     obfuscation: str | None = None
     p: str | None = None
     sequence_number: int | None = None
-
-
-TextChunk = NarrowChunk[TextDelta]
-ReasoningChunk = NarrowChunk[ReasoningDelta]
-ArgumentsChunk = NarrowChunk[ArgumentsDelta]
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -576,6 +596,9 @@ class _Choice(Saved):
         self.extra: dict[str, Any] = {}
         self.token_ids: list[Any] | None = None
 
+    def touch(self, call: _Call) -> None:
+        self.touched = call
+
     def has_content(self) -> bool:
         return bool(
             self.content.text or self.content.parts or self.calls or self.function_call or self.audio or self.details
@@ -649,13 +672,22 @@ def on_chunk(state: ChatState, chunk: Chunk) -> object:
         if choice is not None and (filters is UNSET or filters == choice.filters) and state.counted is None:
             _add_to(state, choice, wire)
             _take_head(state, chunk)
-            if choice.logprobs is None or choice.logprobs is UNSET:
-                state.narrow = _narrow_for(choice, wire)
+            state.narrow = _narrow_for(choice, wire)
             return None
     return _take_chunk(state, chunk, choices)
 
 
-def take_text(state: ChatState, chunk: TextChunk) -> bool:
+def _take_head(state: ChatState, chunk: Chunk | NarrowChunk[Any]) -> None:
+    """Take what is said of the whole completion, the last time."""
+    if chunk.system_fingerprint:
+        state.fingerprint = chunk.system_fingerprint
+    if chunk.service_tier:
+        state.tier = chunk.service_tier
+    if chunk.provider is not None:
+        state.provider = chunk.provider
+
+
+def take_text(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     """A piece of the content, and nothing else."""
     wire = chunk.choices[0]
     choice = state.choices.get(wire.index)
@@ -670,17 +702,7 @@ def take_text(state: ChatState, chunk: TextChunk) -> bool:
     return True
 
 
-def _take_head(state: ChatState, chunk: Chunk | NarrowChunk[Any]) -> None:
-    """Take what is said of the whole completion, the last time."""
-    if chunk.system_fingerprint:
-        state.fingerprint = chunk.system_fingerprint
-    if chunk.service_tier:
-        state.tier = chunk.service_tier
-    if chunk.provider is not None:
-        state.provider = chunk.provider
-
-
-def take_thought(state: ChatState, chunk: ReasoningChunk) -> bool:
+def take_thought(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     """A piece of reasoning under one or several names, and nothing else."""
     wire = chunk.choices[0]
     choice = state.choices.get(wire.index)
@@ -706,7 +728,7 @@ def take_thought(state: ChatState, chunk: ReasoningChunk) -> bool:
     return True
 
 
-def take_argument(state: ChatState, chunk: ArgumentsChunk) -> bool:
+def take_argument(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     """A piece of the arguments of a call that is known by its index, and nothing else."""
     wire = chunk.choices[0]
     choice = state.choices.get(wire.index)
@@ -714,17 +736,151 @@ def take_argument(state: ChatState, chunk: ArgumentsChunk) -> bool:
         return False
     entry = wire.delta.tool_calls[0]
     call = _call_at(choice, entry.index)
-    if call is None or call.plain is None:
+    if call is None or call.function is None:
         return False
     _take_head(state, chunk)
-    call.plain.append(entry.function.arguments)
+    if call.plain is not None:
+        call.plain.append(entry.function.arguments)
+    else:
+        call.add_function(entry.function, state)
     choice.touched = call
     return True
 
 
-NARROW_TEXT = Narrow(msgspec.json.Decoder(TextChunk).decode, take_text)
-NARROW_REASONING = Narrow(msgspec.json.Decoder(ReasoningChunk).decode, take_thought)
-NARROW_ARGUMENTS = Narrow(msgspec.json.Decoder(ArgumentsChunk).decode, take_argument)
+# Many pieces at once. For each kind a function says what the wires of one choice add: to what, and what.
+
+Additions = list[tuple[Callable[[Any], None], Any]]
+InChoice = Callable[["_Choice", Sequence[Any]], Additions | None]
+
+
+def _texts_in(choice: _Choice, wires: Sequence[Any]) -> Additions | None:
+    """Pieces of the content, and nothing else."""
+    plain = choice.content.plain
+    if plain is None or _names_role(choice, wires):
+        return None
+    return [(plain.extend, [wire.delta.content for wire in wires])]
+
+
+def _names_role(choice: _Choice, wires: Sequence[Any]) -> bool:
+    """Whether a role is said that may count."""
+    return choice.roles < 3 and bool([wire for wire in wires if wire.delta.role])
+
+
+def _logged_texts_in(choice: _Choice, wires: Sequence[Any]) -> Additions | None:
+    """Pieces of the content with their logprobs."""
+    additions = _texts_in(choice, wires)
+    known = choice.logprobs
+    entries = known.get("content") if type(known) is dict else None
+    if additions is None or type(entries) is not Entries:
+        return None
+    said = [wire.logprobs for wire in wires]
+    first_refusal = "refusal" not in known
+    if [one for one in said if one is UNSET or (first_refusal and one.refusal is None)]:
+        return None
+    additions.append((entries.add, [token for one in said for token in one.content]))
+    return additions
+
+
+def _thoughts_in(choice: _Choice, wires: Sequence[Any]) -> Additions | None:
+    """Pieces of reasoning under one or several names."""
+    if _names_role(choice, wires):
+        return None
+    additions: Additions = []
+    for name in ("reasoning_content", "reasoning"):
+        pieces = [piece for wire in wires if (piece := getattr(wire.delta, name)) is not UNSET]
+        text = choice.texts.get(name)
+        if pieces and (text is None or text.plain is None):
+            return None
+        if pieces:
+            additions.append((text.plain.extend, pieces))  # type: ignore[union-attr]
+    if choice.content.text is None and [wire for wire in wires if wire.delta.content == ""]:
+        additions.append((choice.content.add, ""))
+    for wire in wires:
+        if wire.delta.reasoning_details is not None:
+            additions.append((partial(_add_details, choice), wire.delta.reasoning_details))
+    return additions
+
+
+def _arguments_in(choice: _Choice, wires: Sequence[Any]) -> Additions | None:
+    """Pieces of the arguments of calls that are known by their indices."""
+    entries = [wire.delta.tool_calls[0] for wire in wires]
+    additions: Additions = []
+    for index, its in _by_index(entries).items():
+        call = choice.at_index.get(index)
+        if call is None or call.plain is None or _call_at(choice, index) is not call:
+            return None
+        additions.append((call.plain.extend, [entry.function.arguments for entry in its]))
+    additions.append((choice.touch, choice.at_index[entries[-1].index]))
+    return additions
+
+
+def _by_index(items: Sequence[Any]) -> dict[int, Sequence[Any]]:
+    first = items[0].index
+    if not [item for item in items if item.index != first]:
+        return {first: items}
+    groups: dict[int, Any] = {item.index: [] for item in items}
+    for item in items:
+        groups[item.index].append(item)
+    return groups
+
+
+def take_choices(in_choice: InChoice, state: ChatState, wires: Sequence[NarrowChoice[Any, Any]]) -> bool:
+    """Take what choices say, if it is pieces of a kind and nothing else."""
+    additions: Additions = []
+    for index, its in _by_index(wires).items():
+        choice = state.choices.get(index)
+        some = in_choice(choice, its) if choice is not None else None
+        # That logprobs are null is said once (decision 9).
+        if some is None or (choice.logprobs is UNSET and [wire for wire in its if wire.logprobs is None]):  # type: ignore[union-attr]
+            return False
+        additions += some
+    for add, what in additions:
+        add(what)
+    return True
+
+
+def take_logged(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
+    return take_chunks(_logged_texts_in, state, [chunk])
+
+
+def take_chunks(in_choice: InChoice, state: ChatState, chunks: Sequence[NarrowChunk[Any]]) -> bool:
+    """Take the choices of chunks that say nothing new about the whole completion."""
+    ident, model, fingerprint, tier, provider = state.id, state.model, state.fingerprint, state.tier, state.provider
+    others = [
+        chunk
+        for chunk in chunks
+        if chunk.id != ident
+        or chunk.model != model
+        or chunk.system_fingerprint != fingerprint
+        or chunk.service_tier != tier
+        or chunk.provider != provider
+    ]
+    return not others and take_choices(in_choice, state, [chunk.choices[0] for chunk in chunks])
+
+
+_PROBE = b'{"index":70,"delta":{"content":"a probe"}}'
+_decode_probe = msgspec.json.Decoder(NarrowChunk[NarrowChoice[TextDelta, None]]).decode
+
+
+def _around_choice(payload: bytes) -> tuple[bytes, bytes] | None:
+    """What is before and behind the one choice of a chunk."""
+    head, tail = payload[: payload.find(b"[") + 1], payload[payload.rfind(b"]") :]
+    try:
+        wire = _decode_probe(b"%b%b%b" % (head, _PROBE, tail)).choices[0]
+    except (ValueError, RecursionError):
+        return None
+    return (head, tail) if wire.index == 70 and wire.delta.content == "a probe" else None
+
+
+def _narrow(choice: Any, take: Callable[[ChatState, Any], bool], in_choice: InChoice) -> Narrow:
+    part = Part(_around_choice, msgspec.json.Decoder(choice).decode, partial(take_choices, in_choice))
+    return Narrow(msgspec.json.Decoder(NarrowChunk[choice]).decode, take, partial(take_chunks, in_choice), part)
+
+
+NARROW_TEXT = _narrow(NarrowChoice[TextDelta, None], take_text, _texts_in)
+NARROW_LOGGED = _narrow(NarrowChoice[TextDelta, TokenLogprobs], take_logged, _logged_texts_in)
+NARROW_REASONING = _narrow(NarrowChoice[ReasoningDelta, None], take_thought, _thoughts_in)
+NARROW_ARGUMENTS = _narrow(NarrowChoice[ArgumentsDelta, None], take_argument, _arguments_in)
 
 
 def _narrow_for(choice: _Choice, wire: WireChoice) -> Narrow | None:
@@ -736,13 +892,15 @@ def _narrow_for(choice: _Choice, wire: WireChoice) -> Narrow | None:
         return None
     if delta.role and choice.roles < 3:
         return None
-    if delta.tool_calls:
+    logged = wire.logprobs is not UNSET and wire.logprobs is not None
+    if delta.tool_calls and not logged:
         call = choice.touched
-        return NARROW_ARGUMENTS if call is not None and call.plain is not None and not delta.content else None
+        return NARROW_ARGUMENTS if call is not None and call.function is not None and not delta.content else None
     if type(delta.reasoning) is str or type(delta.reasoning_content) is str:
-        return NARROW_REASONING if not delta.content else None
-    plain = choice.content.plain is not None and type(delta.content) is str
-    return NARROW_TEXT if plain and delta.tool_calls is None else None
+        return NARROW_REASONING if not delta.content and not logged else None
+    if choice.content.plain is None or type(delta.content) is not str or delta.tool_calls is not None:
+        return None
+    return NARROW_LOGGED if logged else NARROW_TEXT
 
 
 def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None) -> object:
