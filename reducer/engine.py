@@ -76,8 +76,7 @@ _NEAR = 1 << 12  # bytes that most often hold an event
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _BATCH = 256  # events that are decoded before they are merged, at most
-_MANY = 32  # events that are worth it, and how many come first
-_FEW = 12  # events that are not
+_MANY = 12  # events that are worth it
 _WARM = 2  # events before them, where they came before
 _UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
@@ -608,7 +607,7 @@ class Reducer(Trusting, Generic[BodyT]):
                 begin = place
                 place = self._run_many(state, narrow, payloads, place)
                 # Where few come in a row it is dearer to try.
-                self._warm = _WARM if place - begin >= _FEW else min(2 * self._warm, _BATCH)
+                self._warm = _WARM if place - begin >= _MANY else min(2 * self._warm, _BATCH)
                 many_at = place + self._warm
         return place
 
@@ -621,8 +620,8 @@ class Reducer(Trusting, Generic[BodyT]):
         around = None
         if part is not None and (around := self._around_part(part, payloads, place)) is not None:
             decode, take_all = part.decode, part.take_all
-        many = _MANY
-        while many and len(payloads) - place >= _FEW:
+        many = _BATCH >> 3
+        while many and len(payloads) - place >= _MANY:
             asked = payloads[place : place + many]
             some = asked if around is None else _inside(asked, *around)
             events: list[Any] = []

@@ -125,7 +125,7 @@ class Runs:
         lacking = worth(event, dialect.idle if dialect is not None else ())
         lacking -= self._prospect * (self._framer.offset + len(data) - at)
         if lacking > 0:
-            self._learn_in = min(lacking // len(event), _MOST) + 1
+            self._learn_in = min(lacking // (self._prospect * len(event)), _MOST) + 1
         return lacking <= 0
 
     def _feed_counted(self, data: bytes, at: int, end: int) -> int:
