@@ -36,6 +36,10 @@ class Wire(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     extra: dict[str, Any] | None = unnamed("extra")
 
 
+class Closed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A part of an event that has nothing but what is declared: any other is not read this way (`Narrow`)."""
+
+
 class _Field(msgspec.Struct, frozen=True):
     name: str
     kinds: tuple[type, ...]  # what may stand here as it is; empty: anything

@@ -32,7 +32,7 @@ from reducer.dialects._errors import find_error
 from reducer.dialects._extras import merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._views import ToView, common_finish, count, join_texts, record, records, string, summed, used
-from reducer.dialects._wire import Wire, from_dict
+from reducer.dialects._wire import Closed, Wire, from_dict
 from reducer.saving import Saved
 from reducer.typed import Body, copied
 from reducer.view import FinishReason, ToolCallView, UsageView, View
@@ -81,12 +81,12 @@ class Event(Wire):
     context_management: Any = UNSET
 
 
-class TextDelta(Wire, kw_only=True):
+class TextDelta(Closed, kw_only=True):
     type: Literal["text_delta"]
     text: str
 
 
-class TextEvent(Wire, kw_only=True):
+class TextEvent(Closed, kw_only=True):
     """What most events are: a piece of a text."""
 
     type: Literal["content_block_delta"]

@@ -48,7 +48,7 @@ from reducer.dialects._views import (
     summed,
     used,
 )
-from reducer.dialects._wire import Wire, from_dict
+from reducer.dialects._wire import Closed, Wire, from_dict
 from reducer.result import Limits, ProviderError
 from reducer.saving import Saved
 from reducer.typed import Body, copied
@@ -102,12 +102,12 @@ class Wrapped(Wire, rename="camel", kw_only=True):
 # What most chunks are: a piece of text of the first candidate, and the usage so far.
 
 
-class TextPart(Wire, kw_only=True):
+class TextPart(Closed, kw_only=True):
     thought: ClassVar[bool] = False
     text: str
 
 
-class ThoughtPart(Wire, kw_only=True):
+class ThoughtPart(Closed, kw_only=True):
     text: str
     thought: bool
 
@@ -115,17 +115,17 @@ class ThoughtPart(Wire, kw_only=True):
 PartT = TypeVar("PartT", TextPart, ThoughtPart)
 
 
-class TextContent(Wire, Generic[PartT], kw_only=True):
+class TextContent(Closed, Generic[PartT], kw_only=True):
     parts: tuple[PartT]
     role: Literal["model"] | None = None
 
 
-class TextCandidate(Wire, Generic[PartT], kw_only=True):
+class TextCandidate(Closed, Generic[PartT], kw_only=True):
     index: ClassVar[None] = None
     content: TextContent[PartT]
 
 
-class IndexedCandidate(Wire, Generic[PartT], kw_only=True):
+class IndexedCandidate(Closed, Generic[PartT], kw_only=True):
     content: TextContent[PartT]
     index: Literal[0]
 
@@ -134,7 +134,7 @@ CandidateT = TypeVar("CandidateT")
 UsageT = TypeVar("UsageT")
 
 
-class TextChunk(Wire, Generic[CandidateT, UsageT], rename="camel", kw_only=True):
+class TextChunk(Closed, Generic[CandidateT, UsageT], rename="camel", kw_only=True):
     candidates: tuple[CandidateT]
     usage_metadata: UsageT | None = None
     model_version: str | None = None
@@ -276,7 +276,7 @@ class UsageMetadata(Body, frozen=True, rename="camel"):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class TextUsage(msgspec.Struct):
+class TextUsage(Closed):
     """The usage of a chunk of text; subclasses have the fields, see `text_decoder`."""
 
     promptTokensDetails: ClassVar[Any] = UNSET
@@ -305,7 +305,7 @@ def text_decoder(candidate: Any, usage_keys: tuple[str, ...]) -> Callable[[bytes
         fields = [(key, _USAGE[key]) for key in usage_keys]
         usage: Any = None
         if usage_keys:
-            usage = msgspec.defstruct("Usage", fields, bases=(TextUsage,), forbid_unknown_fields=True, gc=False)
+            usage = msgspec.defstruct("Usage", fields, bases=(TextUsage,))
         decoder = _text_decoders[shape] = msgspec.json.Decoder(TextChunk[candidate, usage]).decode
     return decoder
 

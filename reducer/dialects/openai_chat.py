@@ -58,7 +58,7 @@ from reducer.dialects._views import (
     string,
     text_of,
 )
-from reducer.dialects._wire import Wire, compact, unnamed
+from reducer.dialects._wire import Closed, Wire, compact, unnamed
 from reducer.saving import Saved
 from reducer.typed import Body, copied
 from reducer.view import View
@@ -84,7 +84,7 @@ class WireCall(Wire):
     custom: WireCustom | None = None
 
 
-class WireDetail(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class WireDetail(Closed):
     """One of the ``reasoning_details``, as most are. Others are dicts."""
 
     type: str | UnsetType | None = UNSET
@@ -164,12 +164,12 @@ class Chunk(Wire):
 # needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
 
 
-class TextDelta(Wire, kw_only=True):
+class TextDelta(Closed, kw_only=True):
     role: str | None = None
     content: str
 
 
-class ReasoningDelta(Wire, kw_only=True):
+class ReasoningDelta(Closed, kw_only=True):
     role: str | None = None
     content: Literal[""] | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
@@ -177,19 +177,20 @@ class ReasoningDelta(Wire, kw_only=True):
     reasoning_details: list[WireDetail] | None = None
 
 
-class ArgumentsFunction(Wire, kw_only=True):
+class ArgumentsFunction(Closed, kw_only=True):
+    extra: ClassVar[None] = None
     name: None = None
     arguments: str
 
 
-class ArgumentsCall(Wire, kw_only=True):
+class ArgumentsCall(Closed, kw_only=True):
     index: int
     id: None = None
     type: None = None
     function: ArgumentsFunction
 
 
-class ArgumentsDelta(Wire, kw_only=True):
+class ArgumentsDelta(Closed, kw_only=True):
     role: None = None
     content: None = None
     tool_calls: tuple[ArgumentsCall]
@@ -198,7 +199,7 @@ class ArgumentsDelta(Wire, kw_only=True):
 DeltaT = TypeVar("DeltaT", TextDelta, ReasoningDelta, ArgumentsDelta)
 
 
-class Candidate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+class Candidate(Closed, kw_only=True):
     """A token that might have been, with all that such a one has; its JSON is what it was made of."""
 
     token: str
@@ -210,7 +211,7 @@ class Token(Candidate, kw_only=True):
     top_logprobs: list[Candidate]
 
 
-class TokenLogprobs(Wire, kw_only=True):
+class TokenLogprobs(Closed, kw_only=True):
     content: list[Token]
     refusal: UnsetType | None = UNSET
 
@@ -218,7 +219,7 @@ class TokenLogprobs(Wire, kw_only=True):
 LogprobsT = TypeVar("LogprobsT", None, TokenLogprobs)
 
 
-class NarrowChoice(Wire, Generic[DeltaT, LogprobsT], kw_only=True):
+class NarrowChoice(Closed, Generic[DeltaT, LogprobsT], kw_only=True):
     index: int
     delta: DeltaT
     logprobs: LogprobsT | UnsetType = UNSET
@@ -230,7 +231,7 @@ class NarrowChoice(Wire, Generic[DeltaT, LogprobsT], kw_only=True):
 ChoiceT = TypeVar("ChoiceT")
 
 
-class NarrowChunk(Wire, Generic[ChoiceT], kw_only=True):
+class NarrowChunk(Closed, Generic[ChoiceT], kw_only=True):
     id: str | None = None
     object: str | None = None
     created: int | float | str | None = None

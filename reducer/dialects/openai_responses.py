@@ -50,7 +50,7 @@ from reducer.dialects._views import (
     string,
     used,
 )
-from reducer.dialects._wire import Wire, compact, from_dict
+from reducer.dialects._wire import Closed, Wire, compact, from_dict
 from reducer.result import ProviderError
 from reducer.saving import Saved
 from reducer.typed import Body
@@ -95,7 +95,7 @@ class Event(Wire):
     response: dict[str, Any] | None = None
 
 
-class Delta(Wire, kw_only=True):
+class Delta(Closed, kw_only=True):
     """What most events are: a piece of a text."""
 
     type: DeltaKind
