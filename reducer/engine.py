@@ -642,8 +642,6 @@ class Reducer(Trusting, Generic[BodyT]):
 
     def _around_part(self, part: Part, payloads: list[bytes], place: int) -> tuple[bytes, bytes] | None:
         """What is around the part of the event that was taken, if it is around that of the next, too."""
-        if len(payloads) - place < _MANY:
-            return None
         last, following = payloads[place - 1], payloads[place]
         around = self._around
         if around is None or not (last.startswith(around[0]) and last.endswith(around[1])):

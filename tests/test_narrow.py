@@ -305,6 +305,52 @@ def test_anthropic() -> None:
     assert min(same("anthropic.messages", payloads)) >= 500
 
 
+# -- Responses -------------------------------------------------------------------------------------
+
+
+def delta(kind: str = "output_text", item: str = "a", output: int = 0, **others: Any) -> bytes:
+    event = {"type": f"response.{kind}.delta", "item_id": item, "output_index": output, "delta": "x "}
+    return msgspec.json.encode({**event, **({} if "reasoning" in kind else {"content_index": 0}), **others})
+
+
+def item(ident: str, output: int, kind: str) -> bytes:
+    return msgspec.json.encode(
+        {"type": "response.output_item.added", "output_index": output, "item": {"id": ident, "type": kind}}
+    )
+
+
+SUMMARY = "reasoning_summary_text"
+RESPONSES: dict[str, list[bytes]] = {
+    "text": [delta(sequence_number=n) for n in range(600)],
+    "parts of one item": [delta(content_index=n // 9) for n in range(18)],
+    "parts by turns": [*[delta()] * 4, *(delta(content_index=n % 2) for n in range(18))],
+    "two items": [*[delta()] * 9, *[delta(item="b", output=1)] * 9],
+    "another number for one item": [*[delta()] * 9, *[delta(output=1)] * 9],
+    "a summary": [*[delta(SUMMARY, "r", 2, summary_index=0)] * 9, *[delta(SUMMARY, "r", 2, summary_index=1)] * 9],
+    "a summary, then a text": [*[delta(SUMMARY, "r", 2, summary_index=0)] * 9, *[delta()] * 9],
+    "a refusal": [*[delta()] * 9, *[delta("refusal")] * 9],
+    "after the text is done": [
+        *[delta()] * 9,
+        b'{"type":"response.output_text.done","item_id":"a","output_index":0,"content_index":0,"text":"%b"}'
+        % (b"x " * 9),
+        *[delta()] * 9,
+    ],
+    "after the end": [
+        *[delta()] * 9,
+        b'{"type":"response.completed","response":{"id":"r","object":"response","status":"completed","output":[]}}',
+        *[delta()] * 9,
+    ],
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_responses(name: str) -> None:
+    start = b'{"type":"response.created","response":{"id":"r","object":"response","status":"in_progress","output":[]}}'
+    opening = [start, item("a", 0, "message"), item("b", 1, "message"), item("r", 2, "reasoning")]
+    assert same("openai.responses", opening + RESPONSES[name])[0] > 0
+    same("openai.responses", opening + [payload for payload in RESPONSES[name] for _ in range(20)])
+
+
 # -- Gemini ----------------------------------------------------------------------------------------
 
 
@@ -351,6 +397,11 @@ GEMINI: dict[str, list[dict[str, Any]]] = {
         *(piece(usage={**usage(n), "promptTokensDetails": [{"tokenCount": n // 2}]}) for n in range(9)),
         *(piece(usage={**usage(n), "promptTokensDetails": {"tokenCount": n}}) for n in range(2)),
     ],
+    "details of another kind": [
+        *(piece(usage=usage(n)) for n in range(3)),
+        *(piece(usage={**usage(n), "promptTokensDetails": {"tokenCount": 1}}) for n in range(40)),
+    ],
+    "thoughts that end by a word": [*[piece(thought=True)] * 5, *[piece(thought=False)] * 5],
     "usage in some": [piece(str(n), usage(n) if n % 2 else None) for n in range(9)],
     "usage alone": [*(piece(usage=usage(n)) for n in range(4)), {"usageMetadata": {TOTAL: 9}}, piece(usage=usage(7))],
     "usage of Vertex": [{**piece(usage={"trafficType": "ON_DEMAND"}), "createTime": f"t{n}"} for n in range(6)],
@@ -383,8 +434,9 @@ GEMINI: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", GEMINI)
 def test_gemini(name: str) -> None:
-    taken = same("gemini.generate", [msgspec.json.encode(chunk) for chunk in GEMINI[name]])[0]
-    assert bool(taken) == (name != "candidates by turns")
+    payloads = [msgspec.json.encode(chunk) for chunk in GEMINI[name]]
+    assert bool(same("gemini.generate", payloads)[0]) == (name != "candidates by turns")
+    same("gemini.generate", [payload for payload in payloads for _ in range(20)])
 
 
 @pytest.mark.parametrize("depth", range(246, 256))
