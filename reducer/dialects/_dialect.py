@@ -54,8 +54,8 @@ class Narrow(NamedTuple):
     """A quicker way for what most of the next events will be, if the last ones tell: pieces of texts.
 
     ``decode`` knows less than the dialect's, which is to be asked where it refuses; nothing in its events can be deep.
-    ``take`` merges such an event, ``take_all`` several of them, or of their parts, all or none; they say whether they
-    did. What would do more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
+    ``take`` merges such an event, ``take_all`` several that follow it, or their parts, all or none; they say whether
+    they did. What would do more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
     """
 
     decode: Callable[[bytes], Any]

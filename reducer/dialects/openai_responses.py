@@ -813,9 +813,6 @@ def take_delta(state: ResponsesState, delta: Delta) -> bool:
 
 def take_deltas(state: ResponsesState, deltas: list[Delta]) -> bool:
     """Pieces of the same text."""
-    plain = state.delta_plain
-    if plain is None or state.row is not OPEN:
-        return False
     kind, item, output, index = state.delta_key()
     of_summary = kind in SUMMARY_DELTAS
     others = [
@@ -828,7 +825,7 @@ def take_deltas(state: ResponsesState, deltas: list[Delta]) -> bool:
     ]
     if others:
         return False
-    plain.extend([delta.delta for delta in deltas])
+    state.delta_plain.extend([delta.delta for delta in deltas])  # type: ignore[union-attr]  # the last one went there
     return True
 
 
