@@ -55,7 +55,7 @@ class Narrow(NamedTuple):
 
     ``decode`` knows less than the dialect's, which is to be asked where it refuses; nothing in its events can be deep.
     ``take`` merges such an event, ``take_all`` several that follow it, or their parts, all or none; they say whether
-    they did. What would do more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
+    they did. What does more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
     """
 
     decode: Callable[[bytes], Any]
