@@ -76,7 +76,7 @@ _NEAR = 1 << 12  # bytes that most often hold an event
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _BATCH = 256  # events that are decoded before they are merged, at most
-_MANY = 12  # events that are worth it
+_MANY = 24  # events that are worth it
 _WARM = 2  # events before them, where they came before
 _UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
@@ -559,7 +559,7 @@ class Reducer(Trusting, Generic[BodyT]):
             payload = payloads[place]
             self._place = place
             place += 1
-            if state is not None and not (errors and self._place in errors):
+            if state is not None and payload != DONE and not (errors and self._place in errors):
                 try:
                     event = typed(payload)  # type: ignore[misc]
                 except (ValueError, RecursionError):
@@ -607,7 +607,7 @@ class Reducer(Trusting, Generic[BodyT]):
                 begin = place
                 place = self._run_many(state, narrow, payloads, place)
                 # Where few come in a row it is dearer to try.
-                self._warm = _WARM if place - begin >= _MANY else min(2 * self._warm, _BATCH)
+                self._warm = _WARM if place - begin >= _MANY // 2 else min(2 * self._warm, _BATCH)
                 many_at = place + self._warm
         return place
 

@@ -372,6 +372,8 @@ class Framer(Saved):
 
     def flush(self) -> Frames:
         """Return the frames that only the end of the bytes completes; ``torn`` has the rest."""
+        if self.idle:
+            return _NONE
         data = bytes(self._tail)
         self._read(data, 0 if self._begun else self._begin(data), final=True)
         tries = 8

@@ -637,6 +637,8 @@ def on_first_chunk(state: ChatState, chunk: Chunk) -> object:
     """The first chunk; the next phase depends on whether it was a body sent whole."""
     outcome = on_chunk(state, chunk)
     state.row = HANDLERS["OPEN"] if state.whole is None else HANDLERS["WHOLE"]
+    if state.created and state.counted is None and state.whole is None:
+        state.narrow = NARROW_TEXT  # as likely as not
     return outcome
 
 
@@ -694,12 +696,15 @@ def take_text(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     choice = state.choices.get(wire.index)
     if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
         return False
-    plain = choice.content.plain
     delta = wire.delta
-    if plain is None or (delta.role and choice.roles < 3):
+    if delta.role and choice.roles < 3:
         return False
     _take_head(state, chunk)
-    plain.append(delta.content)
+    content = choice.content
+    if content.plain is not None:
+        content.plain.append(delta.content)
+    else:
+        content.add(delta.content)
     return True
 
 
@@ -899,7 +904,7 @@ def _narrow_for(choice: _Choice, wire: WireChoice) -> Narrow | None:
         return NARROW_ARGUMENTS if call is not None and call.function is not None and not delta.content else None
     if type(delta.reasoning) is str or type(delta.reasoning_content) is str:
         return NARROW_REASONING if not delta.content and not logged else None
-    if choice.content.plain is None or type(delta.content) is not str or delta.tool_calls is not None:
+    if type(delta.content) is not str or delta.tool_calls is not None:
         return None
     return NARROW_LOGGED if logged else NARROW_TEXT
 
