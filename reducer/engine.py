@@ -3,7 +3,8 @@
 Theory of operation
 -------------------
 `Framer` cuts bytes into frames; for each the dialect's typed decoder makes an event, and the handler that
-the state's row has for its type merges it (`_run`). That is the hot path, and all of it.
+the state's row has for its type merges it (`_run`). That is the hot path, and all that is needed. Where a state
+expects pieces of a text, it names a quicker way for them, which gives the same (`_run_narrow`).
 
 Whatever the decoder refuses (an unknown field, another type, no JSON at all), the first event of a stream
 and events that no row knows take the cold path (`_cold`): a tolerant decoder, heartbeats, errors, detection
