@@ -32,7 +32,7 @@ import msgspec
 
 from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates, may_be_deep, object_in
 from reducer.dialects import detect, is_undecided, load, told_by
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options, Part, State
+from reducer.dialects._dialect import AGAIN, FLAT, SPLIT, Dialect, LimitReached, Narrow, Options, State, Varying
 from reducer.dialects._errors import find_error
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
@@ -78,7 +78,7 @@ _NEAR = 1 << 12  # bytes that most often hold an event
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _BATCH = 256  # events that are decoded before they are merged, at most
 _MANY = 24  # events that are worth it
-_WARM = 2  # events before them, where they came before
+_SINGLY = 2  # narrow events that are taken one by one before many are tried; more where few came in a row
 _UNDECIDED = 8  # payloads that may come before one that tells the dialect
 _MAX_PROBLEMS = 256  # a stream that is all problems must not cost more than one that is all text
 # What of a Reducer is saved as it is.
@@ -197,8 +197,8 @@ class Reducer(Trusting, Generic[BodyT]):
         self._raised = False  # strict has raised
         self._surrogates = False  # some text, of whichever response, may hold half a surrogate pair
         self._event: Any = None  # the last that was handled
-        self._warm = _WARM
-        self._around: tuple[bytes, bytes] | None = None  # what was around the part of a payload
+        self._singly = _SINGLY
+        self._around: tuple[bytes, bytes] | None = None  # what was around the varying piece of a payload
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
         in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
         held = min(limits.max_event_bytes, limits.max_retained_bytes) if trust_done and not in_time else None
@@ -356,7 +356,7 @@ class Reducer(Trusting, Generic[BodyT]):
         ]
         places = {id(stream): place for place, stream in enumerate(self._streams)}
         number = getattr(self._event, "sequence_number", None)
-        if number is not None and number < max(1, self._number // 2):
+        if type(number) is not int or number < max(1, self._number // 2):
             number = None  # numbers that do not count the events tell nothing about a replay (R20)
         record = {
             "dialect": self._given.name if self._given is not None else "auto",
@@ -547,13 +547,14 @@ class Reducer(Trusting, Generic[BodyT]):
         long = 2 * depth
         payloads = frames.payloads
         errors = frames.errors()
+        flat = not errors and depth >= FLAT
         stream = self._stream
         state = stream.state
         typed = stream.dialect.decode if stream.dialect is not None else None
         self._frames = frames
         place, end = 0, len(payloads)
         while place < end:
-            if state is not None and not errors and state.narrow is not None:
+            if flat and state is not None and state.narrow is not None:
                 place = self._run_narrow(state, state.narrow, payloads, place)
                 if place == end:
                     break
@@ -589,7 +590,7 @@ class Reducer(Trusting, Generic[BodyT]):
         """Take events by the narrow way, as far as it goes; return the place of the next."""
         decode, take, take_all, _ = narrow
         end = len(payloads)
-        many_at = place + self._warm if take_all is not None else end + 1
+        many_at = place + self._singly if take_all is not None else end + 1
         while place < end:
             self._place = place
             try:
@@ -602,14 +603,14 @@ class Reducer(Trusting, Generic[BodyT]):
                     return place
             except Exception as error:
                 self._failed(error, payloads[place])
+                many_at = place + 1 + self._singly
             self._event = event
             place += 1
             if place >= many_at and end - place >= _MANY:
                 begin = place
                 place = self._run_many(state, narrow, payloads, place)
-                # Where few come in a row it is dearer to try.
-                self._warm = _WARM if place - begin >= _MANY // 2 else min(2 * self._warm, _BATCH)
-                many_at = place + self._warm
+                self._singly = _SINGLY if place - begin >= _MANY // 2 else min(2 * self._singly, _BATCH)
+                many_at = place + self._singly
         return place
 
     def _run_many(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
@@ -617,10 +618,10 @@ class Reducer(Trusting, Generic[BodyT]):
 
         Returns the place of the next.
         """
-        decode, _, take_all, part = narrow
+        decode, _, take_all, varying = narrow
         around = None
-        if part is not None and (around := self._around_part(part, payloads, place)) is not None:
-            decode, take_all = part.decode, part.take_all
+        if varying is not None and (around := self._around_varying(varying, payloads, place)) is not None:
+            decode, take_all = varying.decode, varying.take_all
         many = _BATCH >> 3
         while many and len(payloads) - place >= _MANY:
             asked = payloads[place : place + many]
@@ -635,18 +636,18 @@ class Reducer(Trusting, Generic[BodyT]):
                 if not events or not take_all(state, events):  # type: ignore[misc]
                     break
             except Exception:
-                break
+                break  # nothing was taken: one by one, it is found which it was
             if around is None:
                 self._event = events[-1]
             place += len(events)
         return place
 
-    def _around_part(self, part: Part, payloads: list[bytes], place: int) -> tuple[bytes, bytes] | None:
-        """What is around the part of the event that was taken, if it is around that of the next, too."""
+    def _around_varying(self, varying: Varying, payloads: list[bytes], place: int) -> tuple[bytes, bytes] | None:
+        """What is around the piece of the event that was taken, if it is around that of the next, too."""
         last, following = payloads[place - 1], payloads[place]
         around = self._around
         if around is None or not (last.startswith(around[0]) and last.endswith(around[1])):
-            around = self._around = part.around(last)
+            around = self._around = varying.around(last)
         if around is None or not (following.startswith(around[0]) and following.endswith(around[1])):
             return None
         return around
@@ -979,9 +980,9 @@ def _log(level: str, message: str, *facts: object) -> None:
 def _last_end(data: bytes, at: int, end: int) -> int:
     """The end of the last event that ends between these; ``at`` if none does."""
     for begin in (end - _NEAR, at):  # to search it all for the one kind of blank line takes long where it is the other
-        stop = max(data.rfind(b"\n\n", begin, end) + 2, data.rfind(b"\n\r\n", begin, end) + 3)
-        if stop > begin + 3:
-            return stop
+        found = max(data.rfind(b"\n\n", begin, end), data.rfind(b"\n\r\n", begin, end))
+        if found > begin:
+            return found + (2 if data[found + 1] == 0x0A else 3)
     return at
 
 

@@ -576,7 +576,7 @@ class Framer(Saved):
         elif len(line) > self._max:
             self._limit(self._at + at, line)
             self._oversize = True
-        elif found is None and any(start.startswith(line) for start in _STARTS) and line:
+        elif found is None and any(start.startswith(line.rstrip(b" ")) for start in _STARTS) and line:
             self.torn = (self._at + at, line)
         else:
             self._line(line, self._at + at)

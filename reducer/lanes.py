@@ -34,7 +34,7 @@ _STRING = re.compile(rb'[ ]*"((?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+)"')
 _NUMBER = re.compile(rb"[ ]*(0|[1-9][0-9]{0,15})(?=[,}\s])")
 _LONGEST_NUMBER = 16
 # What things cost, measured in nanoseconds of one machine, of which only the proportions count: an event that is
-# decoded, for each of its bytes; one that is proven, and each hole of it that is no text; to make a template, and each.
+# decoded, for each of its bytes; one that is proven; to make a template; in both, each hole that is no text.
 _DECODED = 3
 _PROVEN = 420
 _HOLE = 310
@@ -263,7 +263,8 @@ def segments(misfits: list[int], count: int) -> Iterator[tuple[int, int]]:
 def worth(event: bytes, idle: tuple[str, ...]) -> int:
     """The bytes of a stream that make up for a template of such an event, told quickly."""
     # A further text costs in a template what it costs to decode.
-    further = sum([key in event for key in _keys(idle)]) + event.rstrip().endswith(b" }")
+    padded = event.rstrip().endswith(b" }")
+    further = sum([key in event for key in _keys(idle)]) + padded
     gain = _DECODED * len(event) - _PROVEN - _HOLE * further
     return (_MADE + _MADE_HOLE * further) * len(event) // gain if gain > 0 else _NEVER
 

@@ -61,7 +61,7 @@ class Runs:
         self._holds = lanes  # reads wait, to be looked at together
         self._held: list[bytes] = []
         self._held_size = 0  # of those that are not short
-        self._prospect = 1  # what comes in many reads has come by half, as far as anybody can tell
+        self._prospect = 1  # a stream that comes in many reads is taken to be half over, one in a single read whole
         self._templates: list[Template] = []  # the newest first
         self._lane: Template | None = None  # the one that fitted last
         self._learn_in = _SETTLED  # events until the next attempt to learn a template

@@ -86,17 +86,39 @@ def same(name: str, payloads: list[bytes]) -> list[int]:
         other, noted, some = run(name, payloads, narrowly=True, many=many)
         assert (plain(other), noted) == (plain(body), problems), many
         gone.append(some)
-    same_whole(name, b"".join(b"data: %b\n\n" % payload for payload in payloads))
+    same_whole(name, sse(payloads))
     return gone
 
 
-def same_whole(name: str, data: bytes) -> None:
-    """Check the same of the engine, which takes parts of events too."""
-    narrowly = reducer.reduce(data, name, lanes=False)
+def same_whole(name: str, data: bytes) -> tuple[int, bool]:
+    """Check the same of the engine; return how many events it took at once, and whether only what varies of them."""
+    many = 0
+    varying = False
+    run_many, around_varying = reducer.Reducer._run_many, reducer.Reducer._around_varying
+
+    def counted(self: Any, state: Any, narrow: Any, payloads: list[bytes], place: int) -> int:
+        nonlocal many
+        after = run_many(self, state, narrow, payloads, place)
+        many += after - place
+        return after
+
+    def noted(self: Any, *arguments: Any) -> Any:
+        nonlocal varying
+        around = around_varying(self, *arguments)
+        varying = varying or around is not None
+        return around
+
+    with patch.multiple(reducer.Reducer, _run_many=counted, _around_varying=noted):
+        narrowly = reducer.reduce(data, name, lanes=False)
     with patch.object(reducer.Reducer, "_run_narrow", lambda self, state, narrow, payloads, place: place):
         widely = reducer.reduce(data, name, lanes=False)
     assert (plain(narrowly.to_dict()), narrowly.problems) == (plain(widely.to_dict()), widely.problems)
     assert narrowly.status == widely.status
+    return many, varying
+
+
+def sse(payloads: list[bytes]) -> bytes:
+    return b"".join(b"data: %b\n\n" % payload for payload in payloads)
 
 
 def payloads_of(name: str) -> list[bytes]:
@@ -238,6 +260,108 @@ CHAT: dict[str, list[bytes]] = {
 def test_chat(name: str) -> None:
     assert same("openai.chat", HEAD + CHAT[name])[0] > 0
     same("openai.chat", HEAD + [payload for payload in CHAT[name] for _ in range(20)])
+
+
+def padded(delta: dict[str, Any], count: int, **others: Any) -> list[bytes]:
+    """Chunks that differ behind their choices."""
+    return [chunk(delta, obfuscation=str(n), **others) for n in range(count)]
+
+
+def opened(index: int, ident: str) -> list[bytes]:
+    """A call whose arguments are known to come in pieces."""
+    return [chunk(call(index, "", id=ident, type="function")), *[chunk(call(index, str(n))) for n in range(3)]]
+
+
+MANY: dict[str, tuple[list[bytes], bool]] = {
+    "text": ([*HEAD, *CHAT["text"]], True),
+    "text, padded": ([*HEAD, *padded({"content": "a"}, 60)], False),
+    "logprobs": ([*HEAD, *LOGGED], True),
+    "logprobs, padded": ([*HEAD, *padded({"content": "a"}, 60, choice=logged("a"))], False),
+    "reasoning": ([*HEAD, *CHAT["reasoning_content"]], True),
+    "arguments": ([*HEAD, *opened(0, "a"), *[chunk(call(0, "1"))] * 60], True),
+    "a role amid reasoning": (
+        [
+            *[chunk({"reasoning": "a"})] * 60,
+            chunk({"reasoning": "a", "role": "tool"}),
+            *[chunk({"reasoning": "b"})] * 30,
+        ],
+        True,
+    ),
+    "a role amid text": (
+        [*[chunk({"content": "a"})] * 60, chunk({"content": "a", "role": "tool"}), *[chunk({"content": "b"})] * 30],
+        True,
+    ),
+    "a call touched that is not the newest of its index": (
+        [*opened(0, "a"), *opened(0, "b"), chunk(call(0, "x", id="a")), *[chunk(call(0, "y"))] * 60],
+        True,
+    ),
+    "pieces without an index go to the call touched last": (
+        [
+            *opened(0, "a"),
+            *opened(1, "b"),
+            *[chunk(call(1, "y"))] * 40,
+            *[chunk(call(0, "z"))] * 3,
+            *[chunk({"tool_calls": [{"function": {"arguments": "-"}}]})] * 30,
+        ],
+        True,
+    ),
+    "another provider": (
+        [*HEAD, *padded({"content": "a"}, 60, provider="p"), *padded({"content": "b"}, 60, provider="q")],
+        False,
+    ),
+    "logprobs that are no plain JSON before": (
+        [*HEAD, chunk({"content": "a"}, choice={**logged("a"), "odd": 1}), *LOGGED, *LOGGED],
+        True,
+    ),
+    "keys of logprobs in another order": (
+        [
+            *HEAD,
+            *[
+                chunk({"content": "a"}, choice={"logprobs": {"content": [{"bytes": None, "token": "a", "logprob": 0}]}})
+                for _ in range(60)
+            ],
+        ],
+        False,
+    ),
+    "two models": ([*HEAD, *[chunk({"content": "a"}, model=model) for model in "mn" for _ in range(60)]], True),
+}
+_NONE_AT_ONCE = {"keys of logprobs in another order", "a call touched that is not the newest of its index"}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_at_once(name: str) -> None:
+    payloads, varying = MANY[name]
+    many, by_what_varies = same_whole("openai.chat", sse(payloads))
+    assert bool(many) == (name not in _NONE_AT_ONCE)
+    assert by_what_varies == varying
+
+
+def test_what_is_no_deeper_than_the_limit_says() -> None:
+    """A limit below what narrow events may have turns them off."""
+    token = {"token": "a", "logprob": 0, "bytes": [1]}
+    deep = chunk({"content": "a"}, choice={"logprobs": {"content": [{**token, "top_logprobs": [token]}]}})
+    for depth in range(1, 14):
+        result = reducer.reduce(sse([*HEAD, *LOGGED, deep]), limits=reducer.Limits(max_depth=depth), lanes=False)
+        said = [(problem.code, problem.event) for problem in result.problems if problem.code == "limit_depth"]
+        assert ("limit_depth", len(HEAD + LOGGED)) in said if depth < 9 else said == []
+
+
+def test_a_state_saved_after_many_at_once() -> None:
+    """What of a replay was handled before is told by the number of the last event."""
+    start = b'{"type":"response.created","sequence_number":0,"response":{"id":"r","object":"response","output":[]}}'
+    payloads = [start, item("a", 0, "message"), *[delta(sequence_number=n) for n in range(2, 80)]]
+    stream = reducer.Reducer()
+    stream.feed(sse(payloads))
+    resumed = reducer.Reducer.resume(stream.save())
+    resumed.feed(sse([*payloads[-5:], delta(sequence_number=80)]))
+
+    assert resumed.close().to_dict()["output"][0]["content"][0]["text"] == "x " * 79  # type: ignore[index]
+
+
+def test_a_number_that_is_none_is_not_saved() -> None:
+    stream = reducer.Reducer()
+    stream.feed(sse([chunk({"content": "a"}, sequence_number="x")]))
+    assert reducer.Reducer.resume(stream.save()).snapshot() == stream.snapshot()
 
 
 def test_an_index_used_again_beyond_the_limit_is_refused() -> None:

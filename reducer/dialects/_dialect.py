@@ -21,6 +21,8 @@ Row = Mapping[str, Handler]
 SPLIT = "split"
 AGAIN = "again"
 
+FLAT = 12
+
 
 class Options(NamedTuple):
     """What the caller chose and every state knows."""
@@ -39,10 +41,11 @@ class LimitReached(Exception):
         self.seen = seen
 
 
-class Part(NamedTuple):
-    """What varies from one narrow event to the next where all around it, in bytes, is as it was in one that was taken.
+class Varying(NamedTuple):
+    """The piece of a payload that alone varies, where the bytes around it are those of an event that was taken.
 
-    ``around`` says what lies before and behind the part of such a payload, if any other of its kind could stand there.
+    ``around`` gives the bytes before and behind it, or ``None`` if no other such piece could stand there; ``decode``
+    and ``take_all`` are for pieces what those of `Narrow` are for events.
     """
 
     around: Callable[[bytes], tuple[bytes, bytes] | None]
@@ -53,15 +56,16 @@ class Part(NamedTuple):
 class Narrow(NamedTuple):
     """A quicker way for what most of the next events will be, if the last ones tell: pieces of texts.
 
-    ``decode`` knows less than the dialect's, which is to be asked where it refuses; nothing in its events can be deep.
-    ``take`` merges such an event, ``take_all`` several that follow it, or their parts, all or none; they say whether
-    they did. What does more than add its piece is to be handled as if there were no narrow way. Nothing is reported.
+    ``decode`` knows less than the dialect's, which is to be asked where it refuses; its events are not nested deeper
+    than `FLAT`. ``take`` merges such an event, ``take_all`` several that follow one that was taken, all or none; they
+    say whether they did. What does more than add its piece is to be handled as if there were no narrow way. Nothing is
+    reported.
     """
 
     decode: Callable[[bytes], Any]
     take: Callable[[Any, Any], bool]
     take_all: Callable[[Any, list[Any]], bool] | None = None  # where it saves time
-    part: Part | None = None
+    varying: Varying | None = None
 
 
 class State(Saved):

@@ -22,48 +22,49 @@ _encode = msgspec.json.Encoder().encode
 class Entries(Saved):
     """A growing list of JSON values."""
 
-    __slots__ = ("_blocks", "_last")
+    __slots__ = ("_json", "_last")
 
     def __init__(self) -> None:
-        self._blocks: list[bytes] | None = []  # None: some entry is not for them
+        self._json: bytearray | None = bytearray()  # with commas between; None: some entry is not for it
         self._last: list[Any] = []
 
     def extend(self, entries: list[Any], *, typed: bool) -> None:
         """Append; ``typed`` if the typed decoder made them, so that they are what their JSON says."""
         self._last += entries
-        if self._blocks is not None and not typed:
-            self._unpack(self._blocks)
+        if not typed:
+            self._unpack()
         elif len(self._last) >= _GATHERED:
             self._gather()
 
     def add(self, entries: list[Any]) -> None:
         """Append structs that encode to what they were made of."""
         self._gather()
-        if self._blocks is None:
+        if self._json is None:
             self._last += msgspec.to_builtins(entries)
         elif entries:
-            self._blocks.append(_encode(entries)[1:-1])
+            self._append(self._json, entries)
 
     def _gather(self) -> None:
-        """Make a block of the last, if all are for them."""
-        if self._blocks is None or not self._last:
-            return
-        try:
-            self._blocks.append(_encode(self._last)[1:-1])
-        except (ValueError, TypeError, RecursionError, OverflowError):
-            self._unpack(self._blocks)
-        else:
-            self._last = []
+        """Make JSON of the last, if all are for it."""
+        if self._json is not None and self._last:
+            try:
+                self._append(self._json, self._last)
+            except (ValueError, TypeError, RecursionError, OverflowError):
+                self._unpack()
+            else:
+                self._last = []
 
-    def _unpack(self, blocks: list[bytes]) -> None:
-        self._last = [*msgspec.json.decode(b"[%s]" % b",".join(blocks)), *self._last]
-        self._blocks = None
+    def _append(self, json: bytearray, entries: list[Any]) -> None:
+        block = _encode(entries)[1:-1]
+        json += b",%b" % block if json else block
+
+    def _unpack(self) -> None:
+        if self._json is not None:
+            self._last = [*msgspec.json.decode(b"[%b]" % bytes(self._json)), *self._last]
+            self._json = None
 
     def build(self) -> Any:
         """The list, or the `msgspec.Raw` of it."""
-        if not self._blocks:
-            return list(self._last)
-        self._gather()
-        if self._blocks is None:
-            return list(self._last)
-        return msgspec.Raw(b"[%s]" % b",".join(self._blocks))
+        if self._json:
+            self._gather()
+        return msgspec.Raw(b"[%b]" % bytes(self._json)) if self._json else list(self._last)

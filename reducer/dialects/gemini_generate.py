@@ -543,7 +543,7 @@ def take_texts(state: GeminiState, chunks: list[TextChunk[Any, Any]]) -> bool:
     ]
     parts = [chunk.candidates[0].content.parts[0] for chunk in chunks]
     thinks = last.thinks
-    if others or ((thinks or type(parts[0]) is ThoughtPart) and [part for part in parts if part.thought is not thinks]):
+    if others or [part for part in parts if part.thought is not thinks]:
         return False
     if details != state.details and not _are_sound(state, usage):
         return False
@@ -604,6 +604,7 @@ def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
         wire.citation_metadata,
         wire.logprobs_result,
     )
+    # With several candidates, most often by turns, the narrow way would refuse every other chunk.
     if wire.index or len(state.candidates) > 1 or any(value is not None for value in rest):
         return None
     candidate = TextCandidate if wire.index is None else IndexedCandidate

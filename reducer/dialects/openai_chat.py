@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET, UnsetType, field
 
 from reducer.decoding import Report, decode
 from reducer.dialects._completion import (
@@ -38,7 +38,7 @@ from reducer.dialects._completion import (
     watched,
     with_logprobs,
 )
-from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options, Part
+from reducer.dialects._dialect import AGAIN, SPLIT, Dialect, LimitReached, Narrow, Options, Varying
 from reducer.dialects._entries import Entries
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import is_settled, merge
@@ -160,8 +160,8 @@ class Chunk(Wire):
     rare: RareChunk | None = unnamed("rare")
 
 
-# What most chunks are: a piece of the content, or of the arguments of a call, and nothing else. What is typed `None`
-# needs no test. Attributes that all chunks have are declared once more, as these are no chunks but for `texts`.
+# What most chunks are: a piece of the content (with its logprobs), of reasoning, or of the arguments of a call, and
+# nothing else. What is typed `None` needs no test.
 
 
 class TextDelta(Closed, kw_only=True):
@@ -199,24 +199,24 @@ class ArgumentsDelta(Closed, kw_only=True):
 DeltaT = TypeVar("DeltaT", TextDelta, ReasoningDelta, ArgumentsDelta)
 
 
-class Candidate(Closed, kw_only=True):
-    """A token that might have been, with all that such a one has; its JSON is what it was made of."""
+class TopLogprob(Closed, kw_only=True):
+    """A token that might have been: all that OpenAI says of one, in its order, so that it encodes to what it was."""
 
     token: str
-    logprob: Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)] | float
-    bytes: list[Annotated[int, Meta(ge=0, le=255)]] | None
+    logprob: int | float
+    bytes: list[int] | None
 
 
-class Token(Candidate, kw_only=True):
-    top_logprobs: list[Candidate]
+class TokenLogprob(TopLogprob, kw_only=True):
+    top_logprobs: list[TopLogprob]
 
 
-class TokenLogprobs(Closed, kw_only=True):
-    content: list[Token]
+class ChoiceLogprobs(Closed, kw_only=True):
+    content: list[TokenLogprob]
     refusal: UnsetType | None = UNSET
 
 
-LogprobsT = TypeVar("LogprobsT", None, TokenLogprobs)
+LogprobsT = TypeVar("LogprobsT", None, ChoiceLogprobs)
 
 
 class NarrowChoice(Closed, Generic[DeltaT, LogprobsT], kw_only=True):
@@ -846,7 +846,11 @@ def take_choices(in_choice: InChoice, state: ChatState, wires: Sequence[NarrowCh
 
 
 def take_logged(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
-    return take_chunks(_logged_texts_in, state, [chunk])
+    """A piece of the content with its logprobs, and nothing else."""
+    if chunk.id != state.id or chunk.model != state.model or not take_choices(_logged_texts_in, state, chunk.choices):
+        return False
+    _take_head(state, chunk)
+    return True
 
 
 def take_chunks(in_choice: InChoice, state: ChatState, chunks: Sequence[NarrowChunk[Any]]) -> bool:
@@ -864,29 +868,48 @@ def take_chunks(in_choice: InChoice, state: ChatState, chunks: Sequence[NarrowCh
     return not others and take_choices(in_choice, state, [chunk.choices[0] for chunk in chunks])
 
 
-_PROBE = b'{"index":70,"delta":{"content":"a probe"}}'
+_PROBE = b'{"index":0,"delta":{"content":"a probe"}}'
 _decode_probe = msgspec.json.Decoder(NarrowChunk[NarrowChoice[TextDelta, None]]).decode
 
 
 def _around_choice(payload: bytes) -> tuple[bytes, bytes] | None:
-    """What is before and behind the one choice of a chunk."""
+    """What is before and behind the one choice of a chunk.
+
+    If what is between the first opening and the last closing bracket can be another choice, it can be any: there is
+    no other bracket that could open the choices, and where either end lay inside a string, the probe's quotes would
+    break the JSON.
+    """
     head, tail = payload[: payload.find(b"[") + 1], payload[payload.rfind(b"]") :]
     try:
-        wire = _decode_probe(b"%b%b%b" % (head, _PROBE, tail)).choices[0]
+        _decode_probe(b"%b%b%b" % (head, _PROBE, tail))
     except (ValueError, RecursionError):
         return None
-    return (head, tail) if wire.index == 70 and wire.delta.content == "a probe" else None
+    return head, tail
 
 
 def _narrow(choice: Any, take: Callable[[ChatState, Any], bool], in_choice: InChoice) -> Narrow:
-    part = Part(_around_choice, msgspec.json.Decoder(choice).decode, partial(take_choices, in_choice))
-    return Narrow(msgspec.json.Decoder(NarrowChunk[choice]).decode, take, partial(take_chunks, in_choice), part)
+    varying = Varying(_around_choice, msgspec.json.Decoder(choice).decode, partial(take_choices, in_choice))
+    return Narrow(msgspec.json.Decoder(NarrowChunk[choice]).decode, take, partial(take_chunks, in_choice), varying)
 
 
 NARROW_TEXT = _narrow(NarrowChoice[TextDelta, None], take_text, _texts_in)
-NARROW_LOGGED = _narrow(NarrowChoice[TextDelta, TokenLogprobs], take_logged, _logged_texts_in)
+NARROW_LOGGED = _narrow(NarrowChoice[TextDelta, ChoiceLogprobs], take_logged, _logged_texts_in)
 NARROW_REASONING = _narrow(NarrowChoice[ReasoningDelta, None], take_thought, _thoughts_in)
 NARROW_ARGUMENTS = _narrow(NarrowChoice[ArgumentsDelta, None], take_argument, _arguments_in)
+
+
+_TOP_LOGPROB = ["token", "logprob", "bytes"]
+_TOKEN_LOGPROB = [*_TOP_LOGPROB, "top_logprobs"]
+
+
+def _in_openais_order(logprobs: Any) -> bool:
+    """Whether entries of logprobs, as far as the first one tells, have the keys of `TokenLogprob` in their order."""
+    entries = logprobs.get("content") if type(logprobs) is dict else None
+    entry = entries[0] if type(entries) is list and entries else None
+    if type(entry) is not dict or [*entry] != _TOKEN_LOGPROB:
+        return False
+    others = entry["top_logprobs"]
+    return not others or (type(others) is list and type(others[0]) is dict and [*others[0]] == _TOP_LOGPROB)
 
 
 def _narrow_for(choice: _Choice, wire: WireChoice) -> Narrow | None:
@@ -906,7 +929,9 @@ def _narrow_for(choice: _Choice, wire: WireChoice) -> Narrow | None:
         return NARROW_REASONING if not delta.content and not logged else None
     if type(delta.content) is not str or delta.tool_calls is not None:
         return None
-    return NARROW_LOGGED if logged else NARROW_TEXT
+    if logged:
+        return NARROW_LOGGED if _in_openais_order(wire.logprobs) else None
+    return NARROW_TEXT
 
 
 def _take_chunk(state: ChatState, chunk: Chunk, choices: list[WireChoice] | None) -> object:

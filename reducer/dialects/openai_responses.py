@@ -288,10 +288,11 @@ class _Text(Saved):
 class _Part(Saved):
     """A part of content or summary: what it is, its text, and what came beside it."""
 
-    __slots__ = ("annotations", "field", "logprobs", "obj", "text")
+    __slots__ = ("annotations", "field", "logprobs", "obj", "stage", "text")
 
     def __init__(self, obj: dict[str, Any], stage: int, field: str | None = None) -> None:
         self.field = field or ("refusal" if obj.get("type") == "refusal" else "text")
+        self.stage = stage
         value = obj.get(self.field)
         self.obj = obj if type(value) is not str else {**obj, self.field: ""}
         self.text = _Text(value if type(value) is str else "", stage) if field or type(value) is str else None
@@ -299,12 +300,19 @@ class _Part(Saved):
         self.annotations: dict[int, Any] | None = None
 
     def replace(self, obj: dict[str, Any], stage: int, report: Report, where: str) -> None:
+        """Take a later stage's part."""
+        if stage < self.stage:
+            return
         kind = obj.get("type")
         if self.text is None or (kind is not None and (kind == "refusal") != (self.field == "refusal")):
             if self.text is not None and self.text.fragments and self.text.stage >= PART_DONE:
                 report("sources_differ", {where: str(self.text.fragments)}, obj)
             self.__init__(obj, stage)  # type: ignore[misc]
             return
+        annotations = self.all_annotations()
+        if annotations and stage >= PART_DONE and obj.get("annotations") != annotations:
+            report("sources_differ", {f"{where}.annotations": annotations}, obj.get("annotations"))
+        self.stage = stage
         self.annotations = None
         if obj.get("logprobs"):
             self.logprobs = None
@@ -320,8 +328,16 @@ class _Part(Saved):
         if self.logprobs is not None:
             body["logprobs"] = list(self.logprobs)
         if self.annotations:
-            body["annotations"] = [self.annotations[index] for index in sorted(self.annotations)]
+            body["annotations"] = self.all_annotations()
         return body
+
+    def says(self) -> bool:
+        return self.text is None or bool(self.text.fragments)
+
+    def all_annotations(self) -> Any:
+        if self.annotations is None:
+            return self.obj.get("annotations")
+        return [self.annotations[index] for index in sorted(self.annotations)]
 
 
 class _Slot(Saved):
@@ -340,6 +356,8 @@ class _Slot(Saved):
 
     def take(self, item: dict[str, Any], stage: int, report: Report) -> None:
         """Put a whole item in the place of what is there; texts and parts only as far as they are stronger."""
+        if stage < ITEM_DONE and self.done:
+            return
         if stage == TERMINAL and self.done:
             _compare(self.build(texts=False), item, report)
         self.item = dict(item)
@@ -384,6 +402,9 @@ class _Slot(Saved):
             else:
                 part.replace(obj, stage, report, f"{key}[{place}]")
             new[index] = part
+        for index in places[len(value) :]:
+            if old[index].says():
+                report("sources_differ", {key: old[index].build()}, "left out: what came later lacks it")
         self.parts[key] = new
 
     def part(self, key: str, index: int | None, kind: str, field: str) -> _Part:
@@ -405,8 +426,7 @@ class _Slot(Saved):
     def has_content(self) -> bool:
         if self.item.get("type") not in (None, "message", "reasoning"):
             return True
-        parts = (part for parts in self.parts.values() for part in parts.values())
-        return any(part.text is None or part.text.fragments for part in parts)
+        return any(part.says() for parts in self.parts.values() for part in parts.values())
 
     def every_text(self) -> list[_Text]:
         parts = [part.text for parts in self.parts.values() for part in parts.values() if part.text is not None]
@@ -416,7 +436,8 @@ class _Slot(Saved):
         """The item so far; if it is only to be compared, without the texts that stages may tell in part."""
         item = dict(self.item)
         for key, parts in self.parts.items() if texts else ():
-            item[key] = [parts[index].build() for index in sorted(parts)]
+            if parts or key in item:
+                item[key] = [parts[index].build() for index in sorted(parts)]
         for key, text in self.texts.items():
             if key == "diff":
                 operation = item.get("operation")
@@ -492,6 +513,7 @@ class ResponsesState(State):
 
     def find(self, event: Event, kind: str) -> _Slot:
         """Return the slot an event speaks of; one that was never added is made (R11)."""
+        self.begun = True
         slot = self.by_id.get(event.item_id) if event.item_id else None
         index = event.output_index
         if slot is None:
@@ -594,11 +616,15 @@ def _overlay(state: ResponsesState, envelope: dict[str, Any]) -> None:
     ident = envelope.get("id")
     if state.id is None and type(ident) is str and ident:
         state.id = ident
+    elif not ident and state.id is not None:
+        state.envelope["id"] = state.id
     model = envelope.get("model")
     if type(model) is str and model:
         if state.model is not None and model != state.model:
             state.report("model_differs", [state.model, model], model)
         state.model = model
+    elif not model and state.model is not None:
+        state.envelope["model"] = state.model
 
 
 def on_terminal(state: ResponsesState, event: Event) -> None:
@@ -763,6 +789,8 @@ def on_item_done(state: ResponsesState, event: Event) -> None:
                 slot = candidate
                 break
     if slot is None:
+        if index in state.by_index:
+            state.report("output_index_reused", {"output_index": index, "id": ident}, "a new item")
         slot = state.open(index)
     slot.take(item, ITEM_DONE, state.report)
     event.item = None
@@ -867,7 +895,6 @@ def _piece(state: ResponsesState, delta: Any) -> str:
 
 
 def _text(state: ResponsesState, family: Family, event: Event, index: int | None) -> _Text:
-    state.begun = True
     slot = state.find(event, family.item)
     if family.list is not None:
         return slot.part(family.list, index, family.part, family.field).text  # type: ignore[return-value]
@@ -887,7 +914,8 @@ def on_text_done(family: Family, state: ResponsesState, event: Event) -> None:
     slot = state.find(event, family.item)
     if event.logprobs and family.list is not None:
         part = slot.part(family.list, index, family.part, family.field)
-        part.logprobs = list(event.logprobs)
+        if part.stage <= PART_DONE:
+            part.logprobs = list(event.logprobs)
     if event.name and family.list is None and slot.item.get("name") is None and not slot.done:
         slot.item["name"] = event.name
     state.forget_delta()
@@ -919,9 +947,7 @@ def _take_part(key: str, state: ResponsesState, event: Event, stage: int) -> Non
     part = parts.get(index)
     if part is None:
         parts[index] = _Part(dict(obj), stage)
-    elif stage == ADDED and slot.done:
-        return
-    elif stage == ADDED and part.text is not None and part.text.fragments:
+    elif stage == ADDED == part.stage and part.text is not None and part.text.fragments:
         # The part's first delta came before it: what was only assumed is now known, and no text is lost.
         part.obj = dict(obj)
     else:
@@ -931,7 +957,6 @@ def _take_part(key: str, state: ResponsesState, event: Event, stage: int) -> Non
 
 def on_annotation_added(state: ResponsesState, event: Event) -> None:
     """``response.output_text.annotation.added``: at its index, once."""
-    state.begun = True
     slot = state.find(event, "message")
     part = slot.part("content", event.content_index, "output_text", "text")
     if part.annotations is None:
@@ -948,7 +973,6 @@ def on_annotation_added(state: ResponsesState, event: Event) -> None:
 
 def on_status(kind: str, status: str, state: ResponsesState, event: Event) -> None:
     """``response.<tool>_call.<status>``. MCP items and compactions have a status only where it was said."""
-    state.begun = True
     slot = state.find(event, kind)
     if slot.done:
         return
@@ -959,24 +983,27 @@ def on_status(kind: str, status: str, state: ResponsesState, event: Event) -> No
 def on_command_added(state: ResponsesState, event: Event) -> None:
     """``response.shell_call_command.added``: these events name no item, only its index."""
     slot = state.find(event, "shell_call")
-    slot.commands.setdefault(event.command_index or 0, _Text(event.command or ""))
+    if not slot.done:
+        slot.commands.setdefault(event.command_index or 0, _Text(event.command or ""))
 
 
 def on_command_delta(state: ResponsesState, event: Event) -> None:
     """``response.shell_call_command.delta``."""
     slot = state.find(event, "shell_call")
-    text = slot.commands.setdefault(event.command_index or 0, _Text())
-    if slot.done or text.stage >= PART_DONE:
+    text = slot.commands.get(event.command_index or 0)
+    if slot.done or (text is not None and text.stage >= PART_DONE):
         state.report("late_delta", event.delta, "ignored: the command is done")
         return
+    text = slot.commands.setdefault(event.command_index or 0, _Text())
     text.append(event.delta if type(event.delta) is str else _piece(state, event.delta))
 
 
 def on_command_done(state: ResponsesState, event: Event) -> None:
     """``response.shell_call_command.done``."""
     slot = state.find(event, "shell_call")
-    text = slot.commands.setdefault(event.command_index or 0, _Text())
-    text.replace(event.command or "", PART_DONE, state.report, "command")
+    if not slot.done:
+        text = slot.commands.setdefault(event.command_index or 0, _Text())
+        text.replace(event.command or "", PART_DONE, state.report, "command")
 
 
 def on_shell_output_delta(state: ResponsesState, event: Event) -> None:
@@ -994,7 +1021,7 @@ def on_shell_output_delta(state: ResponsesState, event: Event) -> None:
 def on_shell_output_done(state: ResponsesState, event: Event) -> None:
     """``response.shell_call_output_content.done``: what the command gave, whole."""
     slot = state.find(event, "shell_call_output")
-    if type(event.output) is list:
+    if type(event.output) is list and not slot.done:
         slot.outputs[event.command_index or 0] = event.output
 
 
