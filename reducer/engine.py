@@ -722,11 +722,11 @@ class Reducer(Trusting, Generic[BodyT]):
                 handler(stream.state, None)
 
     def _object(self, obj: dict[str, Any], name: str | None, payload: bytes) -> None:
-        if not obj or (obj.keys() <= _HEARTBEAT_KEYS and str(obj.get("type")) in _HEARTBEATS):
-            return
         whole = obj
         if name is not None and "type" not in obj and detect(obj) is None and detect({"type": name}) is not None:
             obj = {"type": name, **obj}  # S13: the name stands in for the type
+        if not obj or (obj.keys() <= _HEARTBEAT_KEYS and str(obj.get("type")) in _HEARTBEATS):
+            return
         stream_id = obj.get("stream_id")
         if type(stream_id) is str and stream_id:
             self._follow(stream_id)

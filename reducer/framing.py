@@ -207,6 +207,11 @@ def is_whole(data: bytes) -> bool:
     return True
 
 
+def _begins_anew(line: bytes) -> bool:
+    """Whether a line is none of a cut value that was printed over many lines, where they are indented or no object."""
+    return line.startswith(b"data:") or (line.startswith(b"{") and is_whole(line))
+
+
 class Framer(Saved):
     """Cuts one body into frames. Feed it bytes, flush it once at the end."""
 
@@ -762,7 +767,7 @@ class Framer(Saved):
             return
         found = _LINE_END.search(value)
         rest = value[found.end() :] if found else b""
-        if again and rest.strip(b"]} \t\r\n,") and (b"data:" in rest or any(map(is_whole, rest.splitlines()))):
+        if again and any(map(_begins_anew, rest.splitlines())):
             self._emit(value[: found.start()] if found else value, at)
             self._in_array = False
             self._at = at + len(value) - len(rest)

@@ -67,6 +67,29 @@ def message(content: list, **changes) -> dict:
 # Each row: its id, the wire, the body, the status, the codes of the problems.
 ROWS = [
     (
+        "A1-deltas-of-another-kind-than-their-block",
+        [
+            START,
+            """{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}""",
+            """{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}""",
+            HI,
+            HI,
+            STOP_0,
+            """{"type":"content_block_start","index":1,"content_block":{"type":"server_tool_use","name":"f","input":{}}}""",
+            """{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{}"}}""",
+            END,
+            STOP,
+        ],
+        message(
+            [
+                {"type": "thinking", "thinking": "Hm", "text": "HiHi"},
+                {"type": "server_tool_use", "name": "f", "input": {}},
+            ]
+        ),
+        "complete",
+        ["sources_differ"],
+    ),
+    (
         "A1-index-gaps-and-blocks-out-of-order",
         [
             START,

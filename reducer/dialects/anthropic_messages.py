@@ -363,6 +363,12 @@ def on_content_block_delta(state: MessageState, event: Event) -> None:
             text.append(delta.text)
             state.narrow = TEXTS
             return
+    kind, own = block.fields.get("type"), _OWN_KINDS.get(delta.type)
+    if own is not None and kind != own and kind in _OWN_KINDS.values():
+        where = f"{delta.type} of {kind}"
+        if where not in state.noted:
+            state.noted.add(where)
+            state.report("sources_differ", {"content_block": kind, "delta": delta.type}, "kept under the delta's key")
     DELTAS.get(delta.type, add_undeclared)(state, block, delta)
 
 
@@ -622,6 +628,13 @@ DELTAS: dict[str | None, Callable[[MessageState, _Block, Delta], None]] = {
     "signature_delta": add_signature,
     "citations_delta": add_citation,
     "compaction_delta": add_compaction,
+}
+
+# The only blocks, of these, that such a delta belongs to.
+_OWN_KINDS: dict[str | None, str] = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "tool_use",
 }
 
 # The block that a delta without a start belongs to, where it has not the delta's own name.

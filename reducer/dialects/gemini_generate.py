@@ -1111,6 +1111,11 @@ def _is_settled(candidate: _Candidate, wire: WireCandidate) -> bool:
 
 
 def recognise(obj: dict[str, Any]) -> bool:
+    inner = unwrapped(obj)
+    return carries(obj) or (inner is not obj and bool(inner.get("error")))
+
+
+def carries(obj: dict[str, Any]) -> bool:
     obj = unwrapped(obj)
     return "choices" not in obj and any(key in obj for key in _KEYS)
 
@@ -1135,7 +1140,7 @@ DIALECT = Dialect(
     recognise=recognise,
     # A chunk and a body have one shape: what came bare and alone is a body, judged by its finish reason all the same.
     is_body=lambda obj, bare: bare and "candidates" in obj,
-    carries=recognise,
+    carries=carries,
     state=GeminiState,
     build=build,
     finished=finished,

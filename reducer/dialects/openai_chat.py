@@ -1095,7 +1095,12 @@ def _add_rare_choice(state: ChatState, choice: _Choice, wire: WireChoice, extra:
     rare = wire.rare
     if rare is not None:
         if rare.message is not None:
-            choice.message = rare.message
+            # What a later one says counts; that it says nothing takes nothing back.
+            before = choice.message or {}
+            choice.message = {
+                **before,
+                **{key: value for key, value in rare.message.items() if value or key not in before},
+            }
     merge(choice.extra, extra)
     if extra.get("error") and state.error is None:
         state.error = normalise(extra["error"], extra["error"])
@@ -1463,7 +1468,7 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
     if not state.begun:
         return None
     body = state.head("chat.completion")
-    at_end = report if finished(state) and state.error is None else None
+    ended = finished(state) and state.error is None
     choices = state.choices
     if _is_counter(state):
         report("repaired", {"choices": len(choices)}, "choice_counter")
@@ -1471,7 +1476,8 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
     elif _looks_like_counter(choices):
         report("repairable", {"choices": len(choices)}, "as they came; the repair is choice_counter")
     body["choices"] = [
-        _build_choice(index, choice, at_end, state.options.text_keys) for index, choice in sorted(choices.items())
+        _build_choice(index, choice, report, ended, state.options.text_keys)
+        for index, choice in sorted(choices.items())
     ]
     usage = state.usage
     groq = dict(state.x_groq) if state.x_groq is not None else None
@@ -1499,7 +1505,9 @@ def build(state: ChatState, report: Report) -> dict[str, Any] | None:
     return body
 
 
-def _build_choice(index: int, choice: _Choice, report: Report | None, text_keys: frozenset[str]) -> dict[str, Any]:
+def _build_choice(
+    index: int, choice: _Choice, report: Report, ended: bool, text_keys: frozenset[str]
+) -> dict[str, Any]:
     calls = [call for call in choice.calls if not call.empty()]
     body: dict[str, Any] = {"index": index, "message": _build_message(choice, calls, report, text_keys)}
     finish = choice.finish
@@ -1508,7 +1516,7 @@ def _build_choice(index: int, choice: _Choice, report: Report | None, text_keys:
         finish = next((f for f in reversed(choice.finishes) if f in ("tool_calls", "function_call")), finish)
     body["finish_reason"] = finish
     # C35: a spoken answer ends with the time it expires, and has no finish reason.
-    if finish is None and report is not None and not (choice.audio or {}).get("expires_at"):
+    if finish is None and ended and not (choice.audio or {}).get("expires_at"):
         report("no_finish_reason", {"index": index}, None)
     if choice.logprobs is not UNSET:
         body["logprobs"] = built_logprobs(choice.logprobs)
@@ -1520,28 +1528,25 @@ def _build_choice(index: int, choice: _Choice, report: Report | None, text_keys:
     return body
 
 
-def _build_message(
-    choice: _Choice, calls: list[_Call], report: Report | None, text_keys: frozenset[str]
-) -> dict[str, Any]:
-    if choice.message is not None and not _has_deltas(choice):
-        message = {key: value for key, value in choice.message.items() if key not in _SCAFFOLDING and value != []}
-        message.setdefault("role", choice.role or "assistant")
-        if type(message.get("tool_calls")) is list:
-            message["tool_calls"] = [_without_index(call) for call in message["tool_calls"]]
+def _build_message(choice: _Choice, calls: list[_Call], report: Report, text_keys: frozenset[str]) -> dict[str, Any]:
+    whole = _whole_message(choice)
+    if whole is not None and not _has_deltas(choice):
+        whole.setdefault("role", choice.role or "assistant")
+        if choice.details is not None:
+            whole.setdefault("reasoning_details", [_joined_part(detail) for detail in choice.details])
         for key, value in choice.message_extra.items():
-            message.setdefault(key, value)
-        return message
-    message = {"role": choice.role or "assistant"}
-    if report is not None:
-        watches = [
-            ("content", choice.content.watch),
-            *((key, t.watch) for key, t in choice.texts.items() if t is not None),
-        ]
-        watches += [("arguments", call.watch) for call in calls]
-        for key, watch in watches:
-            verdict = watch.verdict(key) if watch is not None else None
-            if verdict is not None:
-                report(*verdict)
+            whole.setdefault(key, value)
+        return whole
+    message: dict[str, Any] = {"role": choice.role or "assistant"}
+    watches = [
+        ("content", choice.content.watch),
+        *((key, t.watch) for key, t in choice.texts.items() if t is not None),
+    ]
+    watches += [("arguments", call.watch) for call in calls]
+    for key, watch in watches:
+        verdict = watch.verdict(key) if watch is not None else None
+        if verdict is not None:
+            report(*verdict)
     content = choice.content.value()
     refusal = choice.texts.get("refusal")
     if content == "" and (calls or choice.function_call is not None or (refusal is not None and refusal.value())):
@@ -1561,13 +1566,26 @@ def _build_message(
         message["tool_calls"] = [call.build(text_keys) for call in calls]
         for call in calls:
             for key, fragments in call.strings.items():
-                if report is not None and len(set(fragments)) > 1 and key not in text_keys:
+                if len(set(fragments)) > 1 and key not in text_keys:
                     report("undeclared_text", {key: fragments}, fragments[-1])
     for key, value in choice.message_extra.items():
         message.setdefault(key, value)
     for key, fragments in choice.undeclared.items():
-        if report is not None and len(set(fragments)) > 1:
+        if len(set(fragments)) > 1:
             report("undeclared_text", {key: fragments}, fragments[-1])
+    if whole is not None and not message["content"]:
+        # C16: the deltas had no content, only what stands beside it.
+        message |= {key: value for key, value in whole.items() if value and not message.get(key)}
+    return message
+
+
+def _whole_message(choice: _Choice) -> dict[str, Any] | None:
+    """The message that came whole, if one did."""
+    if choice.message is None:
+        return None
+    message = {key: value for key, value in choice.message.items() if key not in _SCAFFOLDING and value != []}
+    if type(message.get("tool_calls")) is list:
+        message["tool_calls"] = [_without_index(call) for call in message["tool_calls"]]
     return message
 
 

@@ -300,8 +300,8 @@ def build(state: CompletionState, report: Report) -> dict[str, Any] | None:
     if not state.begun:
         return None
     body = state.head("text_completion")
-    at_end = report if finished(state) and state.error is None else None
-    body["choices"] = [_build_choice(index, choice, at_end) for index, choice in sorted(state.choices.items())]
+    ended = finished(state) and state.error is None
+    body["choices"] = [_build_choice(index, choice, report, ended) for index, choice in sorted(state.choices.items())]
     if state.usage is not None:
         body["usage"] = state.usage
     body |= state.last
@@ -311,14 +311,13 @@ def build(state: CompletionState, report: Report) -> dict[str, Any] | None:
     return body
 
 
-def _build_choice(index: int, choice: _Choice, report: Report | None) -> dict[str, Any]:
+def _build_choice(index: int, choice: _Choice, report: Report, ended: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"index": index, "text": str(choice.text), "finish_reason": choice.finish}
-    if report is not None:
-        if choice.finish is None:
-            report("no_finish_reason", {"index": index}, None)
-        verdict = choice.watch.verdict("text") if choice.watch is not None else None
-        if verdict is not None:
-            report(*verdict)
+    if choice.finish is None and ended:
+        report("no_finish_reason", {"index": index}, None)
+    verdict = choice.watch.verdict("text") if choice.watch is not None else None
+    if verdict is not None:
+        report(*verdict)
     if choice.logprobs is not UNSET:
         body["logprobs"] = built_logprobs(choice.logprobs)
     if choice.token_ids is not None:

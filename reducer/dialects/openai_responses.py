@@ -616,15 +616,11 @@ def _overlay(state: ResponsesState, envelope: dict[str, Any]) -> None:
     ident = envelope.get("id")
     if state.id is None and type(ident) is str and ident:
         state.id = ident
-    elif not ident and state.id is not None:
-        state.envelope["id"] = state.id
     model = envelope.get("model")
     if type(model) is str and model:
         if state.model is not None and model != state.model:
             state.report("model_differs", [state.model, model], model)
         state.model = model
-    elif not model and state.model is not None:
-        state.envelope["model"] = state.model
 
 
 def on_terminal(state: ResponsesState, event: Event) -> None:
