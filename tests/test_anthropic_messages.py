@@ -77,6 +77,9 @@ ROWS = [
             STOP_0,
             """{"type":"content_block_start","index":1,"content_block":{"type":"server_tool_use","name":"f","input":{}}}""",
             """{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{}"}}""",
+            """{"type":"content_block_start","index":2,"content_block":{"type":"text","text":""}}""",
+            """{"type":"content_block_delta","index":2,"delta":{"type":"thinking_delta","thinking":"H"}}""",
+            """{"type":"content_block_delta","index":2,"delta":{"type":"thinking_delta","thinking":"m"}}""",
             END,
             STOP,
         ],
@@ -84,10 +87,11 @@ ROWS = [
             [
                 {"type": "thinking", "thinking": "Hm", "text": "HiHi"},
                 {"type": "server_tool_use", "name": "f", "input": {}},
+                {"type": "text", "text": "", "thinking": "Hm"},
             ]
         ),
         "complete",
-        ["sources_differ"],
+        ["sources_differ", "sources_differ"],
     ),
     (
         "A1-index-gaps-and-blocks-out-of-order",

@@ -90,6 +90,14 @@ def test_entries_among_which_one_does_not_encode():
     assert entries.build() == [*range(40), odd, *range(41, 100)]
 
 
+def test_entries_after_one_that_is_no_plain_json():
+    entries = Entries()
+    entries.extend([1], typed=True)
+    entries.extend([2], typed=False)
+    entries.extend([3], typed=False)
+    assert entries.build() == [1, 2, 3]
+
+
 def test_they_take_no_more_than_their_json():
     data = sse(chunks([entry(n) for n in range(2000)]))
     reducer.reduce(data[:2000])
