@@ -15,6 +15,9 @@ after deltas is ignored, and is the message where no delta had content (C16, C42
 Tool calls are told apart by the resolver of `_Calls`: the index when it is consistent, else the id, else
 the order (T1-T16). Text is told from structure by declaration: content, refusal and the reasoning texts
 are joined; undeclared keys follow the generic rule of `_extras` and are reported where that could lose text.
+
+A chunk that was a piece of a text and nothing else makes it likely that the next ones are, too: `_narrow_for`
+names the narrow way for them, one at a time (`take_text` and others) or many at once (`take_choices`).
 """
 
 from __future__ import annotations
