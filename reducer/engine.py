@@ -73,7 +73,7 @@ REPAIRS = frozenset(
 )
 
 _CACHED = 1 << 16  # bytes that are framed at once
-_NEAR = 1 << 12  # bytes that most often hold an event
+_NEAR = 1 << 10  # bytes that most often hold an event
 # The structs that a saved state may hold.
 _STRUCTS: dict[str, type] = {"Limits": Limits, "Problem": Problem, "ProviderError": ProviderError}
 _BATCH = 256  # events that are decoded before they are merged, at most

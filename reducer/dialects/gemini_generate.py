@@ -25,7 +25,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, field
@@ -130,16 +130,21 @@ class IndexedCandidate(Closed, Generic[PartT], kw_only=True):
     index: Literal[0]
 
 
-CandidateT = TypeVar("CandidateT")
-UsageT = TypeVar("UsageT")
+class TextUsage(Closed):
+    """The usage of a chunk of text, none here; subclasses have the fields, see `text_decoder`."""
+
+    promptTokensDetails: ClassVar[Any] = UNSET
 
 
-class TextChunk(Closed, Generic[CandidateT, UsageT], rename="camel", kw_only=True):
-    candidates: tuple[CandidateT]
-    usage_metadata: UsageT | None = None
-    model_version: str | None = None
-    create_time: str | None = None
-    response_id: str | None = None
+class TextChunk(Closed):
+    """A chunk of text; subclasses have the fields, see `text_decoder`."""
+
+    usageMetadata: ClassVar[TextUsage] = TextUsage()
+    createTime: ClassVar[str | None] = None
+    if TYPE_CHECKING:
+        candidates: tuple[Any]
+        modelVersion: str | None
+        responseId: str | None
 
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
@@ -276,12 +281,6 @@ class UsageMetadata(Body, frozen=True, rename="camel"):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class TextUsage(Closed):
-    """The usage of a chunk of text; subclasses have the fields, see `text_decoder`."""
-
-    promptTokensDetails: ClassVar[Any] = UNSET
-
-
 _Details = list[dict[str, int | str]]
 # The types of a usage's values; `serviceTier` is no field, as few endpoints have it.
 _USAGE: dict[str, Any] = {
@@ -294,19 +293,25 @@ _MAX_DECODERS = 64
 _text_decoders: dict[Any, Callable[[bytes], Any]] = {}
 
 
-def text_decoder(candidate: Any, usage_keys: tuple[str, ...]) -> Callable[[bytes], Any] | None:
-    """The decoder for a chunk of text of such a candidate, whose usage has exactly these keys.
+def text_decoder(candidate: Any, usage_keys: tuple[str, ...], timed: bool) -> Callable[[bytes], Any] | None:
+    """The decoder for a chunk of text of such a candidate, whose usage has exactly these keys, with a time or not.
 
     So each such usage says again all that the one before said, and the last is all there is to know.
     """
-    shape = (candidate, usage_keys)
+    shape = (candidate, usage_keys, timed)
     decoder = _text_decoders.get(shape)
     if decoder is None and len(_text_decoders) < _MAX_DECODERS and all(key in _USAGE for key in usage_keys):
-        fields = [(key, _USAGE[key]) for key in usage_keys]
-        usage: Any = None
+        # In the order of the wire they are found the quickest.
+        fields: list[Any] = [("candidates", tuple[candidate])]
         if usage_keys:
-            usage = msgspec.defstruct("Usage", fields, bases=(TextUsage,))
-        decoder = _text_decoders[shape] = msgspec.json.Decoder(TextChunk[candidate, usage]).decode
+            usage = msgspec.defstruct("Usage", [(key, _USAGE[key]) for key in usage_keys], bases=(TextUsage,))
+            fields.append(("usageMetadata", usage))
+        fields.append(("modelVersion", str | None, None))
+        if timed:
+            fields.append(("createTime", str))
+        fields.append(("responseId", str | None, None))
+        chunk = msgspec.defstruct("Chunk", fields, bases=(TextChunk,), kw_only=True)
+        decoder = _text_decoders[shape] = msgspec.json.Decoder(chunk).decode
     return decoder
 
 
@@ -524,51 +529,52 @@ def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
     state.row = HANDLERS["OPEN"]
 
 
-def take_texts(state: GeminiState, chunks: list[TextChunk[Any, Any]]) -> bool:
+def take_texts(state: GeminiState, chunks: list[TextChunk]) -> bool:
     """Pieces that go on with one text, where nothing else differs but the usage, of which the last one counts."""
-    candidate = chunks[-1].candidates[0]
-    usage = chunks[-1].usage_metadata
+    newest = chunks[-1]
+    candidate = newest.candidates[0]
+    part = candidate.content.parts[0]
     last = state.texts.get(candidate.index)
-    if last is None or usage is None or state.row is not HANDLERS["OPEN"]:
+    if last is None or last.thinks is not part.thought or state.row is not HANDLERS["OPEN"]:
         return False
-    ident, model, details = state.id, state.model, usage.promptTokensDetails
+    ident, model, details = state.id, state.model, newest.usageMetadata.promptTokensDetails
     others = [
         chunk
         for chunk in chunks
-        if chunk.response_id != ident
-        or chunk.model_version != model
-        or chunk.usage_metadata is None
-        or chunk.usage_metadata.promptTokensDetails != details
-        or chunk.create_time is not None
+        if chunk.responseId != ident
+        or chunk.modelVersion != model
+        or chunk.usageMetadata.promptTokensDetails != details
     ]
-    parts = [chunk.candidates[0].content.parts[0] for chunk in chunks]
-    thinks = last.thinks
-    if others or [part for part in parts if part.thought is not thinks]:
+    if type(part) is ThoughtPart:
+        others += [chunk for chunk in chunks if chunk.candidates[0].content.parts[0].thought is not part.thought]
+    if others or not _takes_head(state, newest):
         return False
-    if details != state.details and not _are_sound(state, usage):
-        return False
-    state.newest = usage
-    last.text.extend([part.text for part in parts])
+    last.text.extend([chunk.candidates[0].content.parts[0].text for chunk in chunks])
     return True
 
 
-def take_text(state: GeminiState, chunk: TextChunk[Any, Any]) -> bool:
+def take_text(state: GeminiState, chunk: TextChunk) -> bool:
     """A piece of text that goes on where its candidate's last part ended."""
-    usage = chunk.usage_metadata
     wire = chunk.candidates[0]
     part = wire.content.parts[0]
     last = state.texts.get(wire.index)
     if last is None or last.thinks is not part.thought or state.row is not HANDLERS["OPEN"]:
         return False
-    if chunk.response_id != state.id or chunk.model_version != state.model:
+    if chunk.responseId != state.id or chunk.modelVersion != state.model or not _takes_head(state, chunk):
         return False
-    if usage is not None:
-        if usage.promptTokensDetails != state.details and not _are_sound(state, usage):
-            return False
-        state.newest = usage
-    if chunk.create_time is not None:
-        state.last["createTime"] = chunk.create_time
     last.text.append(part.text)
+    return True
+
+
+def _takes_head(state: GeminiState, chunk: TextChunk) -> bool:
+    """Take what of a chunk of text counts the last time, if the wide decoder would take it."""
+    usage = chunk.usageMetadata
+    if usage.promptTokensDetails != state.details and not _are_sound(state, usage):
+        return False
+    if type(usage) is not TextUsage:
+        state.newest = usage
+    if chunk.createTime is not None:
+        state.last["createTime"] = chunk.createTime
     return True
 
 
@@ -609,7 +615,8 @@ def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
         return None
     candidate = TextCandidate if wire.index is None else IndexedCandidate
     part = ThoughtPart if "thought" in content.parts[0] else TextPart
-    decoder = text_decoder(candidate[part], tuple(chunk.usage_metadata or ()))
+    timed = chunk.create_time is not None
+    decoder = text_decoder(candidate[part], tuple(chunk.usage_metadata or ()), timed)
     return Narrow(decoder, take_text, take_texts) if decoder is not None else None
 
 
