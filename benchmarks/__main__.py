@@ -6,7 +6,15 @@ import argparse
 import json
 import sys
 
-from benchmarks import bench_growth, bench_import, bench_irregular, bench_memory, bench_reduce, bench_stages
+from benchmarks import (
+    bench_bounds,
+    bench_growth,
+    bench_import,
+    bench_irregular,
+    bench_memory,
+    bench_reduce,
+    bench_stages,
+)
 from benchmarks.contest import Contest
 from benchmarks.report import machine, table
 from benchmarks.sampling import Method
@@ -16,6 +24,7 @@ SECTIONS = {
     "reduce": bench_reduce,
     "irregular": bench_irregular,
     "stages": bench_stages,
+    "bounds": bench_bounds,
     "growth": bench_growth,
     "memory": bench_memory,
     "import": bench_import,
