@@ -28,7 +28,7 @@ from benchmarks.sampling import Method, Pool, Sampler
 from benchmarks.streams import Stream
 from benchmarks.workloads import WORKLOADS
 
-DATA = b"data: "
+_DATA = b"data: "
 _WINDOW = 1 << 16
 _NEEDLE = 24  # a short one is found the quickest
 _TEXT = b'"content":"'
@@ -59,8 +59,8 @@ def measure(method: Method) -> dict[str, Any]:
 
 def _plain(stream: Stream) -> tuple[bytes, bytes, str]:
     """What is between events, the stream in the plainest framing there is, and its dialect."""
-    end = b"\r\n\r\n" if b"\r" in stream.data else b"\n\n"
-    return end, b"".join(b"data: %b%b" % (payload, end) for payload in stream.payloads()), stream.dialect
+    end = stream.end()
+    return end, b"".join(b"%b%b%b" % (_DATA, payload, end) for payload in stream.payloads()), stream.dialect
 
 
 def _windows(data: bytes, end: bytes) -> Iterator[bytes]:
@@ -74,14 +74,14 @@ def _windows(data: bytes, end: bytes) -> Iterator[bytes]:
 def _cut(prepared: tuple[bytes, bytes, str]) -> None:
     end, data, _ = prepared
     for window in _windows(data, end):
-        window[len(DATA) : -len(end)].split(end + DATA)
+        window[len(_DATA) : -len(end)].split(end + _DATA)
 
 
 def _decode(prepared: tuple[bytes, bytes, str]) -> None:
     end, data, dialect = prepared
     decode = DECODE[dialect]
     for window in _windows(data, end):
-        for payload in window[len(DATA) : -len(end)].split(end + DATA):
+        for payload in window[len(_DATA) : -len(end)].split(end + _DATA):
             decode(payload)
 
 

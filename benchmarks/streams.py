@@ -28,12 +28,12 @@ class Stream(NamedTuple):
 
     def payloads(self) -> list[bytes]:
         """Return the JSON of every event, framed; end markers are none."""
-        payloads = [event.partition(b"data: ")[2] for event in self.data.split(self._end())]
+        payloads = [event.partition(b"data: ")[2] for event in self.data.split(self.end())]
         return [payload for payload in payloads if payload and payload != b"[DONE]"]
 
     def events(self) -> list[bytes]:
         """Return the bytes one event each, as a server sends them."""
-        end = self._end()
+        end = self.end()
         events = [event + end for event in self.data.split(end)]
         last = events.pop()[: -len(end)]
         return [*events, last] if last else events
@@ -42,5 +42,6 @@ class Stream(NamedTuple):
         """Return the bytes in pieces of one size, as a network delivers them."""
         return [self.data[at : at + size] for at in range(0, len(self.data), size)]
 
-    def _end(self) -> bytes:
+    def end(self) -> bytes:
+        """Return what ends an event: the line end twice."""
         return b"\r\n\r\n" if b"\r\n\r\n" in self.data else b"\n\n"

@@ -588,9 +588,9 @@ class Reducer(Trusting, Generic[BodyT]):
 
     def _run_narrow(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
         """Take events by the narrow way, as far as it goes; return the place of the next."""
-        decode, take, take_all, _ = narrow
+        decode, take, _, _ = narrow
         end = len(payloads)
-        many_at = place + self._singly if take_all is not None else end + 1
+        many_at = place + self._singly
         while place < end:
             self._place = place
             try:
@@ -633,7 +633,7 @@ class Reducer(Trusting, Generic[BodyT]):
             except (ValueError, RecursionError):
                 many = 0  # those before the one that it refuses are there
             try:
-                if not events or not take_all(state, events):  # type: ignore[misc]
+                if not events or not take_all(state, events):
                     break
             except Exception:
                 break  # nothing was taken: one by one, it is found which it was

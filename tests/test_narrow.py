@@ -67,7 +67,7 @@ def go_narrow(state: Any, payloads: list[bytes]) -> int:
     events: list[Any] = []
     with suppress(ValueError, RecursionError):
         events.extend(map(state.narrow.decode, payloads))
-    if len(payloads) > 1 and state.narrow.take_all is not None:
+    if len(payloads) > 1:
         return len(events) if events and state.narrow.take_all(state, events) else 0
     return int(bool(events) and state.narrow.take(state, events[0]))
 

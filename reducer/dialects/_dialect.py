@@ -21,6 +21,7 @@ Row = Mapping[str, Handler]
 SPLIT = "split"
 AGAIN = "again"
 
+# The events of a narrow way are nested no deeper; a limit below turns it off.
 FLAT = 12
 
 
@@ -64,7 +65,7 @@ class Narrow(NamedTuple):
 
     decode: Callable[[bytes], Any]
     take: Callable[[Any, Any], bool]
-    take_all: Callable[[Any, list[Any]], bool] | None = None  # where it saves time
+    take_all: Callable[[Any, list[Any]], bool]
     varying: Varying | None = None
 
 

@@ -19,6 +19,10 @@ _GATHERED = 32
 _encode = msgspec.json.Encoder().encode
 
 
+def _listed(json: bytearray) -> bytes:
+    return b"".join((b"[", json, b"]"))
+
+
 class Entries(Saved):
     """A growing list of JSON values."""
 
@@ -60,11 +64,11 @@ class Entries(Saved):
 
     def _unpack(self) -> None:
         if self._json is not None:
-            self._last = [*msgspec.json.decode(b"[%b]" % bytes(self._json)), *self._last]
+            self._last = [*msgspec.json.decode(_listed(self._json)), *self._last]
             self._json = None
 
     def build(self) -> Any:
         """The list, or the `msgspec.Raw` of it."""
         if self._json:
             self._gather()
-        return msgspec.Raw(b"[%b]" % bytes(self._json)) if self._json else list(self._last)
+        return msgspec.Raw(_listed(self._json)) if self._json else list(self._last)

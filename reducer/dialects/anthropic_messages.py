@@ -639,7 +639,7 @@ _OWN_KINDS: dict[str | None, str] = {
 
 # The block that a delta without a start belongs to, where it has not the delta's own name.
 _KINDS: dict[str | None, str] = {
-    "input_json_delta": "tool_use",
+    **_OWN_KINDS,
     "signature_delta": "thinking",
     "citations_delta": "text",
 }

@@ -1118,8 +1118,10 @@ def _is_settled(candidate: _Candidate, wire: WireCandidate) -> bool:
 
 
 def recognise(obj: dict[str, Any]) -> bool:
+    if carries(obj):
+        return True
     inner = unwrapped(obj)
-    return carries(obj) or (inner is not obj and bool(inner.get("error")))
+    return inner is not obj and bool(inner.get("error"))
 
 
 def carries(obj: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ the order (T1-T16). Text is told from structure by declaration: content, refusal
 are joined; undeclared keys follow the generic rule of `_extras` and are reported where that could lose text.
 
 A chunk that was a piece of a text and nothing else makes it likely that the next ones are, too: `_narrow_for`
-names the narrow way for them, one at a time (`take_text` and others) or many at once (`take_choices`).
+names the narrow way for them, one at a time (`take_text`, `take_chunk`) or many at once (`take_choices`).
 """
 
 from __future__ import annotations
@@ -693,57 +693,36 @@ def _take_head(state: ChatState, chunk: Chunk | NarrowChunk[Any]) -> None:
         state.provider = chunk.provider
 
 
+def _choice_of(state: ChatState, chunk: NarrowChunk[Any]) -> _Choice | None:
+    """The choice that a chunk speaks of, if all that it says beside its piece is known."""
+    wire = chunk.choices[0]
+    choice = state.choices.get(wire.index)
+    if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
+        return None
+    return None if wire.delta.role and choice.roles < 3 else choice
+
+
 def take_text(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     """A piece of the content, and nothing else."""
-    wire = chunk.choices[0]
-    choice = state.choices.get(wire.index)
-    if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
-        return False
-    delta = wire.delta
-    if delta.role and choice.roles < 3:
+    choice = _choice_of(state, chunk)
+    if choice is None:
         return False
     _take_head(state, chunk)
+    piece = chunk.choices[0].delta.content
     content = choice.content
     if content.plain is not None:
-        content.plain.append(delta.content)
+        content.plain.append(piece)
     else:
-        content.add(delta.content)
-    return True
-
-
-def take_thought(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
-    """A piece of reasoning under one or several names, and nothing else."""
-    wire = chunk.choices[0]
-    choice = state.choices.get(wire.index)
-    if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
-        return False
-    delta = wire.delta
-    if delta.role and choice.roles < 3:
-        return False
-    content, reasoning = choice.texts.get("reasoning_content"), choice.texts.get("reasoning")
-    if delta.reasoning_content is not UNSET and (content is None or content.plain is None):
-        return False
-    if delta.reasoning is not UNSET and (reasoning is None or reasoning.plain is None):
-        return False
-    _take_head(state, chunk)
-    if delta.content == "" and choice.content.text is None:
-        choice.content.add("")
-    if delta.reasoning_content is not UNSET:
-        content.plain.append(delta.reasoning_content)  # type: ignore[union-attr]
-    if delta.reasoning is not UNSET:
-        reasoning.plain.append(delta.reasoning)  # type: ignore[union-attr]
-    if delta.reasoning_details is not None:
-        _add_details(choice, delta.reasoning_details)
+        content.add(piece)
     return True
 
 
 def take_argument(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     """A piece of the arguments of a call that is known by its index, and nothing else."""
-    wire = chunk.choices[0]
-    choice = state.choices.get(wire.index)
-    if choice is None or chunk.id != state.id or chunk.model != state.model or wire.logprobs is not choice.logprobs:
+    choice = _choice_of(state, chunk)
+    if choice is None:
         return False
-    entry = wire.delta.tool_calls[0]
+    entry = chunk.choices[0].delta.tool_calls[0]
     call = _call_at(choice, entry.index)
     if call is None or call.function is None:
         return False
@@ -848,9 +827,9 @@ def take_choices(in_choice: InChoice, state: ChatState, wires: Sequence[NarrowCh
     return True
 
 
-def take_logged(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
-    """A piece of the content with its logprobs, and nothing else."""
-    if chunk.id != state.id or chunk.model != state.model or not take_choices(_logged_texts_in, state, chunk.choices):
+def take_chunk(in_choice: InChoice, state: ChatState, chunk: NarrowChunk[Any]) -> bool:
+    """Take the one choice of a chunk."""
+    if chunk.id != state.id or chunk.model != state.model or not take_choices(in_choice, state, chunk.choices):
         return False
     _take_head(state, chunk)
     return True
@@ -896,23 +875,23 @@ def _narrow(choice: Any, take: Callable[[ChatState, Any], bool], in_choice: InCh
 
 
 NARROW_TEXT = _narrow(NarrowChoice[TextDelta, None], take_text, _texts_in)
-NARROW_LOGGED = _narrow(NarrowChoice[TextDelta, ChoiceLogprobs], take_logged, _logged_texts_in)
-NARROW_REASONING = _narrow(NarrowChoice[ReasoningDelta, None], take_thought, _thoughts_in)
+NARROW_LOGGED = _narrow(
+    NarrowChoice[TextDelta, ChoiceLogprobs], partial(take_chunk, _logged_texts_in), _logged_texts_in
+)
+NARROW_REASONING = _narrow(NarrowChoice[ReasoningDelta, None], partial(take_chunk, _thoughts_in), _thoughts_in)
 NARROW_ARGUMENTS = _narrow(NarrowChoice[ArgumentsDelta, None], take_argument, _arguments_in)
-
-
-_TOP_LOGPROB = ["token", "logprob", "bytes"]
-_TOKEN_LOGPROB = [*_TOP_LOGPROB, "top_logprobs"]
 
 
 def _in_openais_order(logprobs: Any) -> bool:
     """Whether entries of logprobs, as far as the first one tells, have the keys of `TokenLogprob` in their order."""
     entries = logprobs.get("content") if type(logprobs) is dict else None
     entry = entries[0] if type(entries) is list and entries else None
-    if type(entry) is not dict or [*entry] != _TOKEN_LOGPROB:
+    if type(entry) is not dict or tuple(entry) != TokenLogprob.__struct_fields__:
         return False
     others = entry["top_logprobs"]
-    return not others or (type(others) is list and type(others[0]) is dict and [*others[0]] == _TOP_LOGPROB)
+    return not others or (
+        type(others) is list and type(others[0]) is dict and tuple(others[0]) == TopLogprob.__struct_fields__
+    )
 
 
 def _narrow_for(choice: _Choice, wire: WireChoice) -> Narrow | None:
