@@ -17,7 +17,7 @@ the order (T1-T16). Text is told from structure by declaration: content, refusal
 are joined; undeclared keys follow the generic rule of `_extras` and are reported where that could lose text.
 
 A chunk that was a piece of a text and nothing else makes it likely that the next ones are, too: `_narrow_for`
-names the narrow way for them, one at a time (`take_text`, `take_chunk`) or many at once (`take_choices`).
+names the narrow way for them, one at a time (`take_text` and others) or many at once (`take_choices`).
 """
 
 from __future__ import annotations
@@ -717,6 +717,29 @@ def take_text(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     return True
 
 
+def take_thought(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
+    """A piece of reasoning under one or several names, and nothing else."""
+    choice = _choice_of(state, chunk)
+    if choice is None:
+        return False
+    delta = chunk.choices[0].delta
+    content, reasoning = choice.texts.get("reasoning_content"), choice.texts.get("reasoning")
+    if delta.reasoning_content is not UNSET and (content is None or content.plain is None):
+        return False
+    if delta.reasoning is not UNSET and (reasoning is None or reasoning.plain is None):
+        return False
+    _take_head(state, chunk)
+    if delta.content == "" and choice.content.text is None:
+        choice.content.add("")
+    if delta.reasoning_content is not UNSET:
+        content.plain.append(delta.reasoning_content)  # type: ignore[union-attr]
+    if delta.reasoning is not UNSET:
+        reasoning.plain.append(delta.reasoning)  # type: ignore[union-attr]
+    if delta.reasoning_details is not None:
+        _add_details(choice, delta.reasoning_details)
+    return True
+
+
 def take_argument(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
     """A piece of the arguments of a call that is known by its index, and nothing else."""
     choice = _choice_of(state, chunk)
@@ -827,9 +850,9 @@ def take_choices(in_choice: InChoice, state: ChatState, wires: Sequence[NarrowCh
     return True
 
 
-def take_chunk(in_choice: InChoice, state: ChatState, chunk: NarrowChunk[Any]) -> bool:
-    """Take the one choice of a chunk."""
-    if chunk.id != state.id or chunk.model != state.model or not take_choices(in_choice, state, chunk.choices):
+def take_logged(state: ChatState, chunk: NarrowChunk[Any]) -> bool:
+    """A piece of the content with its logprobs, and nothing else."""
+    if chunk.id != state.id or chunk.model != state.model or not take_choices(_logged_texts_in, state, chunk.choices):
         return False
     _take_head(state, chunk)
     return True
@@ -875,10 +898,8 @@ def _narrow(choice: Any, take: Callable[[ChatState, Any], bool], in_choice: InCh
 
 
 NARROW_TEXT = _narrow(NarrowChoice[TextDelta, None], take_text, _texts_in)
-NARROW_LOGGED = _narrow(
-    NarrowChoice[TextDelta, ChoiceLogprobs], partial(take_chunk, _logged_texts_in), _logged_texts_in
-)
-NARROW_REASONING = _narrow(NarrowChoice[ReasoningDelta, None], partial(take_chunk, _thoughts_in), _thoughts_in)
+NARROW_LOGGED = _narrow(NarrowChoice[TextDelta, ChoiceLogprobs], take_logged, _logged_texts_in)
+NARROW_REASONING = _narrow(NarrowChoice[ReasoningDelta, None], take_thought, _thoughts_in)
 NARROW_ARGUMENTS = _narrow(NarrowChoice[ArgumentsDelta, None], take_argument, _arguments_in)
 
 
