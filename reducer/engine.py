@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise, repeat
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -198,6 +199,7 @@ class Reducer(Trusting, Generic[BodyT]):
         self._surrogates = False  # some text, of whichever response, may hold half a surrogate pair
         self._event: Any = None  # the last that was handled
         self._singly = _SINGLY
+        self._before: bytes | None = None  # the payload before those that are run, if many were taken up to it
         self._around: tuple[bytes, bytes] | None = None  # what was around the varying piece of a payload
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
         in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
@@ -558,6 +560,7 @@ class Reducer(Trusting, Generic[BodyT]):
                 place = self._run_narrow(state, state.narrow, payloads, place)
                 if place == end:
                     break
+            self._before = None
             payload = payloads[place]
             self._place = place
             place += 1
@@ -590,8 +593,16 @@ class Reducer(Trusting, Generic[BodyT]):
         """Take events by the narrow way, as far as it goes; return the place of the next."""
         decode, take, _, _ = narrow
         end = len(payloads)
-        many_at = place + self._singly
+        many_at = place + self._singly if self._before is None else place
         while place < end:
+            if place >= many_at and end - place >= _MANY:
+                begin = place
+                place = self._run_many(state, narrow, payloads, place)
+                self._before = payloads[-1] if place == end else None
+                self._singly = _SINGLY if place - begin >= _MANY // 2 else min(2 * self._singly, _BATCH)
+                many_at = place + self._singly
+                continue
+            self._before = None
             self._place = place
             try:
                 event = decode(payloads[place])
@@ -606,11 +617,6 @@ class Reducer(Trusting, Generic[BodyT]):
                 many_at = place + 1 + self._singly
             self._event = event
             place += 1
-            if place >= many_at and end - place >= _MANY:
-                begin = place
-                place = self._run_many(state, narrow, payloads, place)
-                self._singly = _SINGLY if place - begin >= _MANY // 2 else min(2 * self._singly, _BATCH)
-                many_at = place + self._singly
         return place
 
     def _run_many(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
@@ -619,17 +625,18 @@ class Reducer(Trusting, Generic[BodyT]):
         Returns the place of the next.
         """
         decode, _, take_all, varying = narrow
+        decode_all: Callable[[list[bytes]], Iterable[Any]] = partial(map, decode)
         around = None
         if varying is not None and (around := self._around_varying(varying, payloads, place)) is not None:
-            decode, take_all = varying.decode, varying.take_all
-        many = _BATCH >> 3
+            _, decode_all, take_all = varying
+        many = _BATCH if place == 0 else _BATCH >> 3
         while many and len(payloads) - place >= _MANY:
             asked = payloads[place : place + many]
             some = asked if around is None else _inside(asked, *around)
             events: list[Any] = []
             many = min(4 * many, _BATCH) if len(some) == len(asked) else 0
             try:
-                events.extend(map(decode, some))
+                events.extend(decode_all(some))
             except (ValueError, RecursionError):
                 many = 0  # those before the one that it refuses are there
             try:
@@ -644,7 +651,7 @@ class Reducer(Trusting, Generic[BodyT]):
 
     def _around_varying(self, varying: Varying, payloads: list[bytes], place: int) -> tuple[bytes, bytes] | None:
         """What is around the piece of the event that was taken, if it is around that of the next, too."""
-        last, following = payloads[place - 1], payloads[place]
+        last, following = payloads[place - 1] if place else self._before, payloads[place]
         around = self._around
         if around is None or not (last.startswith(around[0]) and last.endswith(around[1])):
             around = self._around = varying.around(last)
@@ -955,7 +962,8 @@ class Reducer(Trusting, Generic[BodyT]):
 
 def _inside(payloads: list[bytes], head: bytes, tail: bytes) -> list[bytes]:
     """What is between head and tail, of the payloads before the first that has not both."""
-    inner = list(map(bytes.removesuffix, map(bytes.removeprefix, payloads, repeat(head)), repeat(tail)))
+    begun = map(bytes.removeprefix, payloads, repeat(head)) if head else payloads
+    inner = list(map(bytes.removesuffix, begun, repeat(tail)))
     around = len(head) + len(tail)
     if sum(map(len, payloads)) - sum(map(len, inner)) != around * len(inner):
         sizes = zip(payloads, inner, strict=True)

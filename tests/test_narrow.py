@@ -580,8 +580,8 @@ def test_details_that_are_too_deep_cost_their_event(depth: int) -> None:
 
 
 def test_not_more_usages_than_some_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reducer.dialects.gemini_generate._text_decoders", {})
-    monkeypatch.setattr("reducer.dialects.gemini_generate._MAX_DECODERS", 1)
+    monkeypatch.setattr("reducer.dialects.gemini_generate._narrow", {})
+    monkeypatch.setattr("reducer.dialects.gemini_generate._MAX_NARROW", 1)
     keys = [THOUGHTS] * 4 + [TOTAL] * 4 + [THOUGHTS] * 4
     payloads = [msgspec.json.encode(piece(str(n), usage(n, key))) for n, key in enumerate(keys)]
     body, problems, _ = run("gemini.generate", payloads, narrowly=False)

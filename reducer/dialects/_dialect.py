@@ -6,7 +6,7 @@ a state keeps the row of its phase in ``row``, and a handler that ends a phase p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from reducer.decoding import Report
@@ -45,12 +45,13 @@ class LimitReached(Exception):
 class Varying(NamedTuple):
     """The piece of a payload that alone varies, where the bytes around it are those of an event that was taken.
 
-    ``around`` gives the bytes before and behind it, or ``None`` if no other such piece could stand there; ``decode``
-    and ``take_all`` are for pieces what those of `Narrow` are for events.
+    ``around`` gives the bytes before and behind it, or ``None`` if no other such piece could stand there.
+    ``decode_all`` gives what pieces say as far as it knows them, and raises at the first that it does not;
+    ``take_all`` is for that what `Narrow`'s is for events.
     """
 
     around: Callable[[bytes], tuple[bytes, bytes] | None]
-    decode: Callable[[bytes], Any]
+    decode_all: Callable[[list[bytes]], Iterable[Any]]
     take_all: Callable[[Any, list[Any]], bool]
 
 

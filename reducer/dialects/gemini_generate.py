@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
@@ -32,7 +32,7 @@ from msgspec import UNSET, field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import Dialect, LimitReached, Narrow, Options, State
+from reducer.dialects._dialect import Dialect, LimitReached, Narrow, Options, State, Varying
 from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch
@@ -131,13 +131,13 @@ class IndexedCandidate(Closed, Generic[PartT], kw_only=True):
 
 
 class TextUsage(Closed):
-    """The usage of a chunk of text, none here; subclasses have the fields, see `text_decoder`."""
+    """The usage of a chunk of text, none here; subclasses have the fields, see `narrow`."""
 
     promptTokensDetails: ClassVar[Any] = UNSET
 
 
 class TextChunk(Closed):
-    """A chunk of text; subclasses have the fields, see `text_decoder`."""
+    """A chunk of text; subclasses have the fields, see `narrow`."""
 
     usageMetadata: ClassVar[TextUsage] = TextUsage()
     createTime: ClassVar[str | None] = None
@@ -279,40 +279,6 @@ class UsageMetadata(Body, frozen=True, rename="camel"):
     tool_use_prompt_tokens_details: list[dict[str, Any]] = field(default_factory=list)
     traffic_type: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-_Details = list[dict[str, int | str]]
-# The types of a usage's values; `serviceTier` is no field, as few endpoints have it.
-_USAGE: dict[str, Any] = {
-    key: int if key.endswith("Count") else _Details if key.endswith("Details") else str
-    for key in (*UsageMetadata.__struct_encode_fields__, "serviceTier")
-    if key != "extra"
-}
-_USAGE["promptTokensDetails"] = msgspec.Raw  # nearly always the same bytes as in the chunk before
-_MAX_DECODERS = 64
-_text_decoders: dict[Any, Callable[[bytes], Any]] = {}
-
-
-def text_decoder(candidate: Any, usage_keys: tuple[str, ...], timed: bool) -> Callable[[bytes], Any] | None:
-    """The decoder for a chunk of text of such a candidate, whose usage has exactly these keys, with a time or not.
-
-    So each such usage says again all that the one before said, and the last is all there is to know.
-    """
-    shape = (candidate, usage_keys, timed)
-    decoder = _text_decoders.get(shape)
-    if decoder is None and len(_text_decoders) < _MAX_DECODERS and all(key in _USAGE for key in usage_keys):
-        # In the order of the wire they are found the quickest.
-        fields: list[Any] = [("candidates", tuple[candidate])]
-        if usage_keys:
-            usage = msgspec.defstruct("Usage", [(key, _USAGE[key]) for key in usage_keys], bases=(TextUsage,))
-            fields.append(("usageMetadata", usage))
-        fields.append(("modelVersion", str | None, None))
-        if timed:
-            fields.append(("createTime", str))
-        fields.append(("responseId", str | None, None))
-        chunk = msgspec.defstruct("Chunk", fields, bases=(TextChunk,), kw_only=True)
-        decoder = _text_decoders[shape] = msgspec.json.Decoder(chunk).decode
-    return decoder
 
 
 _FINISH: dict[str, FinishReason] = {
@@ -532,11 +498,6 @@ def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
 def take_texts(state: GeminiState, chunks: list[TextChunk]) -> bool:
     """Pieces that go on with one text, where nothing else differs but the usage, of which the last one counts."""
     newest = chunks[-1]
-    candidate = newest.candidates[0]
-    part = candidate.content.parts[0]
-    last = state.texts.get(candidate.index)
-    if last is None or last.thinks is not part.thought or state.row is not HANDLERS["OPEN"]:
-        return False
     ident, model, details = state.id, state.model, newest.usageMetadata.promptTokensDetails
     others = [
         chunk
@@ -545,12 +506,37 @@ def take_texts(state: GeminiState, chunks: list[TextChunk]) -> bool:
         or chunk.modelVersion != model
         or chunk.usageMetadata.promptTokensDetails != details
     ]
-    if type(part) is ThoughtPart:
-        others += [chunk for chunk in chunks if chunk.candidates[0].content.parts[0].thought is not part.thought]
-    if others or not _takes_head(state, newest):
+    text = _continued(state, chunks)
+    if text is None or others or not _takes_head(state, newest):
         return False
-    last.text.extend([chunk.candidates[0].content.parts[0].text for chunk in chunks])
+    text.extend([chunk.candidates[0].content.parts[0].text for chunk in chunks])
     return True
+
+
+def take_fronts(state: GeminiState, chunks: list[TextChunk]) -> bool:
+    """The same, of chunks that end as the one before them did."""
+    text = _continued(state, chunks)
+    if text is None:
+        return False
+    usage = chunks[-1].usageMetadata
+    if type(state.newest) is not type(usage):
+        state.settle()  # it has what this one lacks
+    state.newest = usage
+    text.extend([chunk.candidates[0].content.parts[0].text for chunk in chunks])
+    return True
+
+
+def _continued(state: GeminiState, chunks: list[TextChunk]) -> Fragments | None:
+    """The text that pieces of one candidate go on with, if all of them do."""
+    candidate = chunks[-1].candidates[0]
+    part = candidate.content.parts[0]
+    last = state.texts.get(candidate.index)
+    if last is None or last.thinks is not part.thought or state.row is not HANDLERS["OPEN"]:
+        return None
+    if type(part) is ThoughtPart:
+        if [chunk for chunk in chunks if chunk.candidates[0].content.parts[0].thought is not part.thought]:
+            return None
+    return last.text
 
 
 def take_text(state: GeminiState, chunk: TextChunk) -> bool:
@@ -594,6 +580,77 @@ def on_chunk(state: GeminiState, chunk: Chunk) -> None:
     state.narrow = _narrow_for(state, chunk)
 
 
+_Details = list[dict[str, int | str]]
+# The types of a usage's values; `serviceTier` is no field, as few endpoints have it.
+_USAGE: dict[str, Any] = {
+    key: int if key.endswith("Count") else _Details if key.endswith("Details") else str
+    for key in (*UsageMetadata.__struct_encode_fields__, "serviceTier")
+    if key != "extra"
+}
+_DETAILS = "promptTokensDetails"
+_USAGE[_DETAILS] = msgspec.Raw  # nearly always the same bytes as in the chunk before
+_MAX_NARROW = 64
+_narrow: dict[Any, Narrow] = {}
+
+
+def narrow(candidate: Any, usage_keys: tuple[str, ...], timed: bool) -> Narrow | None:
+    """The way for chunks of text of such a candidate, whose usage has exactly these keys, with a time or not.
+
+    So each such usage says again all that the one before said, and the last is all there is to know.
+    """
+    shape = (candidate, usage_keys, timed)
+    way = _narrow.get(shape)
+    if way is None and len(_narrow) < _MAX_NARROW and all(key in _USAGE for key in usage_keys):
+        # In the order of the wire they are found the quickest.
+        times: list[Any] = [("createTime", str)] if timed else []
+        names = [("modelVersion", str | None, None), *times, ("responseId", str | None, None)]
+        decode = msgspec.json.Decoder(_text_chunk(candidate, usage_keys, names)).decode
+        way = _narrow[shape] = Narrow(decode, take_text, take_texts, _front(candidate, usage_keys))
+    return way
+
+
+def _text_chunk(candidate: Any, usage_keys: tuple[str, ...], names: list[Any]) -> Any:
+    fields: list[Any] = [("candidates", tuple[candidate])]
+    if usage_keys:
+        usage = msgspec.defstruct("Usage", [(key, _USAGE[key]) for key in usage_keys], bases=(TextUsage,))
+        fields.append(("usageMetadata", usage))
+    return msgspec.defstruct("Chunk", fields + names, bases=(TextChunk,), kw_only=True)
+
+
+def _front(candidate: Any, usage_keys: tuple[str, ...]) -> Varying | None:
+    """What varies: a chunk's candidate and the counts that its usage begins with. The prompt's details end them."""
+    counts = usage_keys[: usage_keys.index(_DETAILS)] if _DETAILS in usage_keys else ()
+    if not counts or any(_USAGE[key] not in (int, str) for key in counts):
+        return None
+    front = _text_chunk(candidate, counts, [])
+    decode, decode_many = msgspec.json.Decoder(front).decode, msgspec.json.Decoder(list[front]).decode
+
+    def around(payload: bytes) -> tuple[bytes, bytes] | None:
+        cut = len(payload[: payload.rfind(b'"%b"' % _DETAILS.encode())].rstrip(b" \t\r\n,"))
+        try:
+            decode(payload[:cut] + b"}}")
+        except (ValueError, RecursionError):
+            return None
+        return b"", payload[cut:]
+
+    def decode_all(fronts: list[bytes]) -> Iterable[Any]:
+        try:
+            decode(fronts[-1] + b"}}")
+            many = len(fronts)
+        except (ValueError, RecursionError):
+            many = len(fronts) - 1  # the event that ends a stream is another
+        # At once, as nothing but the end of a whole front can stand before a comma and a line break: they are not in a
+        # string, and a front has no list of two.
+        try:
+            chunks: list[Any] = decode_many(b"[%b}}]" % b"}},\n".join(fronts[:many]))
+        except (ValueError, RecursionError):
+            chunks = []
+        many = many if len(chunks) == many else 0
+        return chain(chunks[:many], (decode(front + b"}}") for front in fronts[many:]))
+
+    return Varying(around, decode_all, take_fronts)
+
+
 def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
     """The way that would have done for this chunk, if it was a piece of text and nothing else."""
     candidates = chunk.candidates
@@ -616,8 +673,7 @@ def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
     candidate = TextCandidate if wire.index is None else IndexedCandidate
     part = ThoughtPart if "thought" in content.parts[0] else TextPart
     timed = chunk.create_time is not None
-    decoder = text_decoder(candidate[part], tuple(chunk.usage_metadata or ()), timed)
-    return Narrow(decoder, take_text, take_texts) if decoder is not None else None
+    return narrow(candidate[part], tuple(chunk.usage_metadata or ()), timed)
 
 
 def _take_chunk(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate] | None) -> None:

@@ -893,7 +893,8 @@ def _around_choice(payload: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _narrow(choice: Any, take: Callable[[ChatState, Any], bool], in_choice: InChoice) -> Narrow:
-    varying = Varying(_around_choice, msgspec.json.Decoder(choice).decode, partial(take_choices, in_choice))
+    decode_all = partial(map, msgspec.json.Decoder(choice).decode)
+    varying = Varying(_around_choice, decode_all, partial(take_choices, in_choice))
     return Narrow(msgspec.json.Decoder(NarrowChunk[choice]).decode, take, partial(take_chunks, in_choice), varying)
 
 
