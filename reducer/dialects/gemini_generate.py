@@ -151,7 +151,7 @@ _decode_chunk = msgspec.json.Decoder(Chunk).decode
 _decode_wrapped = msgspec.json.Decoder(Wrapped).decode
 _WRAPPER_BEGINS = b'{"response"'
 _WRAPPER_KEYS = frozenset({"response", "traceId"})
-_KEYS = ("candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId")
+_KEYS = frozenset({"candidates", "usageMetadata", "promptFeedback", "modelVersion", "responseId"})
 
 
 def decode(payload: bytes) -> Chunk:
@@ -163,9 +163,9 @@ def decode(payload: bytes) -> Chunk:
 def unwrapped(obj: dict[str, Any]) -> dict[str, Any]:
     """Return the chunk inside Code Assist's wrapper."""
     inner = obj.get("response")
-    if type(inner) is not dict or any(key in obj for key in _KEYS):
+    if type(inner) is not dict or not _KEYS.isdisjoint(obj):
         return obj
-    return inner if obj.keys() <= _WRAPPER_KEYS or any(key in inner for key in _KEYS) else obj
+    return inner if obj.keys() <= _WRAPPER_KEYS or not _KEYS.isdisjoint(inner) else obj
 
 
 # -- final object --------------------------------------------------------------------------------
@@ -645,8 +645,9 @@ def _front(candidate: Any, usage_keys: tuple[str, ...]) -> Varying | None:
             chunks: list[Any] = decode_many(b"[%b}}]" % b"}},\n".join(fronts[:many]))
         except (ValueError, RecursionError):
             chunks = []
-        many = many if len(chunks) == many else 0
-        return chain(chunks[:many], (decode(front + b"}}") for front in fronts[many:]))
+        if len(chunks) != many:
+            chunks, many = [], 0
+        return chunks if many == len(fronts) else chain(chunks, (decode(front + b"}}") for front in fronts[many:]))
 
     return Varying(around, decode_all, take_fronts)
 
@@ -1182,7 +1183,7 @@ def recognise(obj: dict[str, Any]) -> bool:
 
 def carries(obj: dict[str, Any]) -> bool:
     obj = unwrapped(obj)
-    return "choices" not in obj and any(key in obj for key in _KEYS)
+    return "choices" not in obj and not _KEYS.isdisjoint(obj)
 
 
 def finished(state: GeminiState) -> bool:
