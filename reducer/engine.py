@@ -27,7 +27,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise, repeat
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -35,6 +35,7 @@ from reducer.decoding import NotJson, TooDeep, decode, is_deep, join_surrogates,
 from reducer.dialects import detect, is_undecided, load, told_by
 from reducer.dialects._dialect import AGAIN, FLAT, SPLIT, Dialect, LimitReached, Narrow, Options, State, Varying
 from reducer.dialects._errors import find_error
+from reducer.dialects._table import Named
 from reducer.errors import ClosedError, ProblemError, StateError, UsageError
 from reducer.framing import DONE, Frame, Framer, Frames, framed, is_whole
 from reducer.repeats import Repeats
@@ -47,16 +48,10 @@ from reducer.typed import copied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypedDict, Unpack
-
-    from reducer.dialects.anthropic_messages import Message
-    from reducer.dialects.gemini_generate import GenerateContentResponse
-    from reducer.dialects.openai_chat import ChatCompletion
-    from reducer.dialects.openai_completions import Completion
-    from reducer.dialects.openai_responses import Response
+    from typing import TypedDict
 
     class Keywords(TypedDict, total=False):
-        """The options of `Reducer`, for its overloads and those of `reduce`."""
+        """The options of a `Reducer`."""
 
         strict: bool
         limits: Limits
@@ -116,51 +111,9 @@ class _Stream(Saved):
         self.unread: bytes | None = None  # the first payload that no dialect recognised
 
 
-class Reducer(Trusting, Generic[BodyT]):
-    """Turns one stream into its final object, as the bytes come.
+class Engine(Trusting, Generic[BodyT]):
+    """All of a `Reducer` but what type checkers know of its name."""
 
-    Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
-    call `close` once the stream has ended or was given up. Neither raises for what the wire says. One thread.
-    Reads may wait, some tens of kilobytes of them, to be looked at together; all else sees them as taken.
-
-    Args:
-        dialect: The wire language, or ``"auto"`` to tell it from the first payloads.
-        strict: The `feed` or `close` that sees the first problem raises it as `ProblemError`.
-        limits: What the stream may cost.
-        clock: Returns nanoseconds; called once a feed. Without it, and without ``at``, there is no timing.
-        repairs: Names of the guesses that are allowed; see the README.
-        text_keys: Undeclared delta keys whose strings are to be joined.
-        lanes: Whether repeating events may be proven instead of decoded. The result is the same.
-        trust_done: Whether the deltas of a text are left out unread where its done event says it whole (only
-            `openai.responses` has such). What was left out is said by the problem ``deltas_trusted``. It has no
-            effect together with ``strict``, ``clock`` or ``repairs``, nor on `feed_event`.
-
-    Raises:
-        UsageError: An unknown dialect or repair.
-    """
-
-    @overload
-    def __init__(
-        self: Reducer[ChatCompletion], dialect: Literal["openai.chat"], **options: Unpack[Keywords]
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: Reducer[Response], dialect: Literal["openai.responses"], **options: Unpack[Keywords]
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: Reducer[Message], dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: Reducer[GenerateContentResponse], dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: Reducer[Completion], dialect: Literal["openai.completions"], **options: Unpack[Keywords]
-    ) -> None: ...
-    @overload
-    def __init__(self: Reducer[Any], dialect: str = ..., **options: Unpack[Keywords]) -> None: ...
     def __init__(
         self,
         dialect: str = "auto",
@@ -633,11 +586,13 @@ class Reducer(Trusting, Generic[BodyT]):
         while many and len(payloads) - place >= _MANY:
             asked = payloads[place : place + many]
             some = asked if around is None else _inside(asked, *around)
+            if not some:
+                break
             events: list[Any] = []
             many = min(4 * many, _BATCH) if len(some) == len(asked) else 0
             try:
                 events.extend(decode_all(some))
-            except (ValueError, RecursionError):
+            except Exception:
                 many = 0  # those before the one that it refuses are there
             try:
                 if not events or not take_all(state, events):
@@ -651,8 +606,10 @@ class Reducer(Trusting, Generic[BodyT]):
 
     def _around_varying(self, varying: Varying, payloads: list[bytes], place: int) -> tuple[bytes, bytes] | None:
         """What is around the piece of the event that was taken, if it is around that of the next, too."""
-        last, following = payloads[place - 1] if place else self._before, payloads[place]
+        last = payloads[place - 1] if place else self._before
+        following = payloads[place]
         around = self._around
+        assert last is not None  # what comes first here comes behind many
         if around is None or not (last.startswith(around[0]) and last.endswith(around[1])):
             around = self._around = varying.around(last)
         if around is None or not (following.startswith(around[0]) and following.endswith(around[1])):
@@ -958,6 +915,30 @@ class Reducer(Trusting, Generic[BodyT]):
             problems=tuple(problems),
             timing=self._timing(),
         )
+
+
+class Reducer(Named[BodyT], Engine[BodyT]):
+    """Turns one stream into its final object, as the bytes come.
+
+    Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
+    call `close` once the stream has ended or was given up. Neither raises for what the wire says. One thread.
+    Reads may wait, some tens of kilobytes of them, to be looked at together; all else sees them as taken.
+
+    Args:
+        dialect: The wire language, or ``"auto"`` to tell it from the first payloads.
+        strict: The `feed` or `close` that sees the first problem raises it as `ProblemError`.
+        limits: What the stream may cost.
+        clock: Returns nanoseconds; called once a feed. Without it, and without ``at``, there is no timing.
+        repairs: Names of the guesses that are allowed; see the README.
+        text_keys: Undeclared delta keys whose strings are to be joined.
+        lanes: Whether repeating events may be proven instead of decoded. The result is the same.
+        trust_done: Whether the deltas of a text are left out unread where its done event says it whole (only
+            `openai.responses` has such). What was left out is said by the problem ``deltas_trusted``. It has no
+            effect together with ``strict``, ``clock`` or ``repairs``, nor on `feed_event`.
+
+    Raises:
+        UsageError: An unknown dialect or repair.
+    """
 
 
 def _inside(payloads: list[bytes], head: bytes, tail: bytes) -> list[bytes]:

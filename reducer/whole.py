@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, overload
+from typing import Any
 
+from reducer.dialects._table import reduces, reduces_all
 from reducer.engine import Reducer
 from reducer.errors import UsageError
 from reducer.result import Result
@@ -13,31 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from reducer.dialects.anthropic_messages import Message
-    from reducer.dialects.gemini_generate import GenerateContentResponse
-    from reducer.dialects.openai_chat import ChatCompletion
-    from reducer.dialects.openai_completions import Completion
-    from reducer.dialects.openai_responses import Response
     from reducer.engine import Keywords
 
 # Large captures are fed in windows, so that no copy of the whole is made.
 _WINDOW = 1 << 20
 
 
-@overload
-def reduce(data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]) -> Result[ChatCompletion]: ...
-@overload
-def reduce(data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]) -> Result[Response]: ...
-@overload
-def reduce(data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]) -> Result[Message]: ...
-@overload
-def reduce(
-    data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
-) -> Result[GenerateContentResponse]: ...
-@overload
-def reduce(data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]) -> Result[Completion]: ...
-@overload
-def reduce(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> Result[Any]: ...
+@reduces
 def reduce(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> Result[Any]:
     """Reduce a complete stream to its result.
 
@@ -51,28 +34,7 @@ def reduce(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> Res
     return _fed(data, dialect, options).close()
 
 
-@overload
-def reduce_all(
-    data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
-) -> list[Result[ChatCompletion]]: ...
-@overload
-def reduce_all(
-    data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
-) -> list[Result[Response]]: ...
-@overload
-def reduce_all(
-    data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
-) -> list[Result[Message]]: ...
-@overload
-def reduce_all(
-    data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
-) -> list[Result[GenerateContentResponse]]: ...
-@overload
-def reduce_all(
-    data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
-) -> list[Result[Completion]]: ...
-@overload
-def reduce_all(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> list[Result[Any]]: ...
+@reduces_all
 def reduce_all(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> list[Result[Any]]:
     """Reduce a capture that may hold several responses, one after another, to all their results.
 

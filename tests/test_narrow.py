@@ -563,6 +563,70 @@ def test_gemini(name: str) -> None:
     same("gemini.generate", [payload for payload in payloads for _ in range(20)])
 
 
+COUNTS = b'"promptTokenCount": 4,"candidatesTokenCount": %d'
+ENDS = b',"promptTokensDetails": [{"modality": "TEXT","tokenCount": 4}]},"modelVersion": "m","responseId": "r"}'
+CANDIDATE = b'{"content": {"parts": [{"text": "%b"}],"role": "model"},"index": 0}'
+
+
+def google(text: bytes = b"a", count: int = 1, candidate: bytes = CANDIDATE, ends: bytes = ENDS) -> bytes:
+    """A chunk of text as Google writes it."""
+    return b'{"candidates": [%b],"usageMetadata": {%b%b' % (candidate % text, COUNTS % count, ends)
+
+
+MODEL_N = ENDS.replace(b'"m"', b'"n"')
+FINISHED = CANDIDATE.replace(b"},", b'},"finishReason": "STOP",')
+NOT_CLOSED = google().replace(b'"a"}', b'"a"')
+# What may stand among such chunks.
+ODD: dict[str, list[bytes]] = {
+    "nothing": [],
+    "the last chunk": [google(candidate=FINISHED)],
+    "another model": [google(b"b", 2, ends=MODEL_N)] * 3,
+    "other details": [google(b"b", 2, ends=ENDS.replace(b"TEXT", b"AUDIO"))] * 60,
+    "no details": [google(b"b", 2, ends=ENDS[ENDS.index(b"}]}") + 2 :])] * 3,
+    "no counts": [b'{"candidates": [%b],"usageMetadata": {%b' % (CANDIDATE % b"b", ENDS[1:])] * 3,
+    "no usage": [b'{"candidates": [%b]%b' % (CANDIDATE % b"b", ENDS[ENDS.index(b"}]}") + 3 :])] * 3,
+    "details twice": [google(ends=ENDS[: ENDS.index(b"}]") + 2] + ENDS)],
+    "a model before": [b'{"modelVersion": "n",' + google()[1:]],
+    "a thought": [google(candidate=CANDIDATE.replace(b'"}', b'","thought": true}'))] * 3,
+    "a thought that is none": [google(candidate=CANDIDATE.replace(b'"}', b'","thought": false}'))] * 3,
+    "two parts": [google(candidate=CANDIDATE.replace(b"[{", b'[{"text": "b"},{'))],
+    "two candidates": [google(candidate=CANDIDATE + b"," + CANDIDATE.replace(b"%b", b"b"))],
+    "another candidate": [google(candidate=CANDIDATE.replace(b"0}", b"1}"))] * 3,
+    "a key of the candidate": [google(candidate=CANDIDATE.replace(b"0}", b'0,"tokenCount": 1}'))],
+    "escapes": [
+        google(rb"\"\\u00e9\\\\"),
+        google(rb'}}\\",\\n{\\"promptTokensDetails\\": '),
+        google("\u2028é".encode()),
+    ],
+    # Parts of two chunks that would be whole if they were read as one.
+    "two chunks in one event": [google() + b"," + google()],
+    "a chunk in two events": [google()[:60], google()[60:]],
+    "a chunk that does not end, and two in one": [NOT_CLOSED, google() + b"," + google()],
+    "a text that does not end, and two in one": [
+        google(b"b", candidate=CANDIDATE.replace(b'b"}', b"b")),
+        google() + b"," + google(),
+    ],
+    "candidates that do not end": [google(candidate=CANDIDATE[:-1]), google(candidate=CANDIDATE + b"}")],
+    "a comma too many": [google(ends=b"," + ENDS), google(ends=b"}" + ENDS)],
+    "a count that is none": [google().replace(b"4,", b"04,"), google().replace(b"4,", b'"4",'), google(count=2**70)],
+    "no JSON": [b"{", b"[DONE]", b"null", b"7"],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_gemini_many_at_once(name: str, line_end: bytes) -> None:
+    """All of a chunk but its end, which the one before it had; in one window, and over several."""
+    for before, behind in ((36, 40), (40, 40), (40, 2), (400, 400), (700, 0)):
+        payloads = [google(b"%d " % n, n) for n in range(before)]
+        payloads += ODD[name] + [google(b"%d " % n, n) for n in range(behind)]
+        payloads.append(google(b"", 9, candidate=FINISHED))
+        data = b"".join(b"data: %b%b" % (payload, 2 * line_end) for payload in payloads)
+        many, by_what_varies = same_whole("gemini.generate", data)
+        assert by_what_varies
+        assert many >= before * 3 // 4  # those that come first
+
+
 @pytest.mark.parametrize("depth", range(246, 256))
 def test_details_that_are_too_deep_cost_their_event(depth: int) -> None:
     """As deep as the limit, and deeper, they are to the narrow decoder what they are to the other."""

@@ -2,11 +2,14 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from reducer.dialects import DIALECTS
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,6 +24,12 @@ def check(checker, *arguments):
         env={**os.environ, "MYPYPATH": str(ROOT), "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_dialect_has_its_types():
+    """The table says of each name what a checker is to know: as `Reducer`, `reduce` and `reduce_all` take it."""
+    names = re.findall(r'Literal\["([\w.]+)"\]', (ROOT / "reducer" / "dialects" / "_table.py").read_text("utf-8"))
+    assert {name: names.count(name) for name in names} == dict.fromkeys(DIALECTS, 3)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The dialects there are. A new one is a file beside this one and a line in `DIALECTS`."""
+"""The dialects there are, found by name or by what a payload says."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from typing import Any
 
 from reducer.decoding import object_in
 from reducer.dialects._dialect import Dialect
+from reducer.dialects._table import DIALECTS as DIALECTS
 from reducer.errors import UsageError
-
-# Name -> module. A module is imported at its first use; the order is the order of detection.
-DIALECTS = {
-    "openai.chat": "openai_chat",
-    "openai.responses": "openai_responses",
-    "anthropic.messages": "anthropic_messages",
-    "gemini.generate": "gemini_generate",
-    "openai.completions": "openai_completions",
-}
 
 # What only undecided payloads have, so that others need not be decoded; larger ones are taken as they are.
 _UNDECIDED = re.compile(rb'"choices"\s*:\s*(?:\[\s*\]|null)')
 _LARGEST = 1 << 16
 
+# A module is imported at its first use.
 _loaded: dict[str, Dialect] = {}
 
 

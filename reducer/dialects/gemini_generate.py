@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -589,6 +589,7 @@ _USAGE: dict[str, Any] = {
 }
 _DETAILS = "promptTokensDetails"
 _USAGE[_DETAILS] = msgspec.Raw  # nearly always the same bytes as in the chunk before
+_CLOSED = b"}}"  # the usage and the chunk
 _MAX_NARROW = 64
 _narrow: dict[Any, Narrow] = {}
 
@@ -622,32 +623,35 @@ def _front(candidate: Any, usage_keys: tuple[str, ...]) -> Varying | None:
     counts = usage_keys[: usage_keys.index(_DETAILS)] if _DETAILS in usage_keys else ()
     if not counts or any(_USAGE[key] not in (int, str) for key in counts):
         return None
-    front = _text_chunk(candidate, counts, [])
+    return _varying(_text_chunk(candidate, counts, []))
+
+
+def _varying(front: Any) -> Varying:
     decode, decode_many = msgspec.json.Decoder(front).decode, msgspec.json.Decoder(list[front]).decode
 
     def around(payload: bytes) -> tuple[bytes, bytes] | None:
         cut = len(payload[: payload.rfind(b'"%b"' % _DETAILS.encode())].rstrip(b" \t\r\n,"))
         try:
-            decode(payload[:cut] + b"}}")
+            decode(payload[:cut] + _CLOSED)
         except (ValueError, RecursionError):
             return None
         return b"", payload[cut:]
 
     def decode_all(fronts: list[bytes]) -> Iterable[Any]:
         try:
-            decode(fronts[-1] + b"}}")
+            decode(fronts[-1] + _CLOSED)
             many = len(fronts)
         except (ValueError, RecursionError):
             many = len(fronts) - 1  # the event that ends a stream is another
         # At once, as nothing but the end of a whole front can stand before a comma and a line break: they are not in a
         # string, and a front has no list of two.
         try:
-            chunks: list[Any] = decode_many(b"[%b}}]" % b"}},\n".join(fronts[:many]))
+            chunks: list[Any] = decode_many(b"[%b%b]" % ((_CLOSED + b",\n").join(fronts[:many]), _CLOSED))
         except (ValueError, RecursionError):
             chunks = []
         if len(chunks) != many:
             chunks, many = [], 0
-        return chunks if many == len(fronts) else chain(chunks, (decode(front + b"}}") for front in fronts[many:]))
+        return chunks if many == len(fronts) else chain(chunks, (decode(front + _CLOSED) for front in fronts[many:]))
 
     return Varying(around, decode_all, take_fronts)
 
