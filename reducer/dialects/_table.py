@@ -6,11 +6,11 @@ A new dialect is a file beside this one and its rows here: one for what runs, an
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, Protocol, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import Protocol, Unpack
 
     from reducer.dialects.anthropic_messages import Message
     from reducer.dialects.gemini_generate import GenerateContentResponse
@@ -62,58 +62,59 @@ class Named(Generic[BodyT]):
         def __init__(self: Any, dialect: str = "auto", **options: Any) -> None: ...
 
 
-class Reduces(Protocol):
-    """The types of `reduce`."""
+if TYPE_CHECKING:
 
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
-    ) -> Result[ChatCompletion]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
-    ) -> Result[Response]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
-    ) -> Result[Message]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
-    ) -> Result[GenerateContentResponse]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
-    ) -> Result[Completion]: ...
-    @overload
-    def __call__(self, data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> Result[Any]: ...
+    class Reduces(Protocol):
+        """The types of `reduce`."""
 
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
+        ) -> Result[ChatCompletion]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
+        ) -> Result[Response]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
+        ) -> Result[Message]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
+        ) -> Result[GenerateContentResponse]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+        ) -> Result[Completion]: ...
+        @overload
+        def __call__(self, data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> Result[Any]: ...
 
-class ReducesAll(Protocol):
-    """The types of `reduce_all`."""
+    class ReducesAll(Protocol):
+        """The types of `reduce_all`."""
 
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
-    ) -> list[Result[ChatCompletion]]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
-    ) -> list[Result[Response]]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
-    ) -> list[Result[Message]]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
-    ) -> list[Result[GenerateContentResponse]]: ...
-    @overload
-    def __call__(
-        self, data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
-    ) -> list[Result[Completion]]: ...
-    @overload
-    def __call__(self, data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> list[Result[Any]]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
+        ) -> list[Result[ChatCompletion]]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
+        ) -> list[Result[Response]]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
+        ) -> list[Result[Message]]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
+        ) -> list[Result[GenerateContentResponse]]: ...
+        @overload
+        def __call__(
+            self, data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+        ) -> list[Result[Completion]]: ...
+        @overload
+        def __call__(self, data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> list[Result[Any]]: ...
 
 
 def reduces(function: Callable[..., Result[Any]]) -> Reduces:
