@@ -1019,9 +1019,9 @@ def _payload_bytes(payload: Any) -> bytes:
     if isinstance(payload, bytearray | memoryview):
         return bytes(payload)
     try:
-        # Pydantic models: what the wire did not say must not become a null.
-        if hasattr(payload, "model_dump_json"):
-            return bytes(payload.model_dump_json(exclude_unset=True, by_alias=True).encode())
+        if hasattr(payload, "model_dump"):
+            # Pydantic models: what the wire did not say must not become a null, nor bytes the other base64.
+            payload = payload.model_dump(exclude_unset=True, by_alias=True, warnings=False)
         return msgspec.json.encode(payload)
     except UnicodeEncodeError:
         import json

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
-from reducer.errors import MissingExtraError, UsageError
+from reducer.errors import UsageError
+from reducer.sdk import SdkTypes, to_sdk
 from reducer.typed import copied, to_struct
 from reducer.view import View
 
@@ -17,14 +17,6 @@ Status = Literal["complete", "truncated", "failed", "empty"]
 
 # Integers of more than 4,300 digits are carried as decimals (S22); they are written as the numbers they are.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-
-# Import name -> what needs the package, its name, and the extra that installs it.
-_SDKS = {
-    "openai": ("Result.to_openai()", "openai", "openai"),
-    "anthropic": ("Result.to_anthropic()", "anthropic", "anthropic"),
-    "google": ("Result.to_gemini()", "google-genai", "gemini"),
-}
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -160,40 +152,32 @@ class Result(Generic[BodyT]):
     def to_openai(self) -> Any:
         """Return the body as the type of the openai package, which is imported here.
 
-        A complete body is validated where that type allows what providers send; any other is constructed.
+        A body that this type allows is validated; any other is constructed.
         Raises `MissingExtraError` without that package and `UsageError` where it has no type for the dialect.
         """
         return self._to_sdk("openai")
 
     def to_anthropic(self) -> Any:
-        """Return the body as the type of the anthropic package; otherwise as `to_openai`."""
+        """Return the body as the type of the anthropic package, a ``BetaMessage`` if only that knows it.
+
+        Otherwise as `to_openai`.
+        """
         return self._to_sdk("anthropic")
 
     def to_gemini(self) -> Any:
-        """Return the body as the type of the google-genai package; otherwise as `to_openai`."""
+        """Return the body as the type of the google-genai package, without what that type forbids.
+
+        Otherwise as `to_openai`.
+        """
         return self._to_sdk("google")
 
     def _to_sdk(self, package: str) -> Any:
         if self._wire is None:
             return None
-        where: dict[str, tuple[str, str]] = getattr(self._final, "sdk_types", {})
+        where: SdkTypes = getattr(self._final, "sdk_types", {})
         if package not in where:
             raise UsageError(f"the {package} package has no type for {self.dialect}")
-        module, name = where[package]
-        try:
-            model = getattr(importlib.import_module(module), name)
-        except ModuleNotFoundError as missing:
-            if missing.name is None or missing.name.partition(".")[0] != package:
-                raise
-            raise MissingExtraError(*_SDKS[package]) from missing
-        if self.status == "complete":
-            try:
-                return model.model_validate(self.to_dict())
-            except ValueError:
-                pass  # a provider's value outside the SDK's closed sets, `eos` say
-        # openai's and anthropic's own `construct` builds the inner models too, pydantic's does not.
-        construct = getattr(model, "construct" if package != "google" else "model_construct")
-        return construct(**(self.to_dict() or {}))
+        return to_sdk(package, where[package], self.to_dict() or {})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Result is immutable: {name}")

@@ -20,7 +20,9 @@ class ToolCallView(msgspec.Struct, frozen=True):
 
     ``arguments`` is the value that the arguments' JSON says. What is no JSON, because the call was cut short or
     because a custom tool takes free text, is in ``unparsed`` as it came, and ``arguments`` reads ``None``.
-    Both read ``None`` where no arguments came, or blank ones.
+    Both read ``None`` where no arguments came, or blank ones. Where bodies have parsed values, as Anthropic's and
+    Gemini's do, ``arguments`` is that of the body: of a call that was cut short, what it began with or got so far,
+    and the problems ``input_not_json`` and ``call_not_closed`` say so.
     """
 
     id: str | None = None

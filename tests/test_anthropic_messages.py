@@ -808,3 +808,40 @@ def test_body_of_the_types_own_kind_is_needed():
     result = reduced("""{"type":"message","content":"Hi"}""")
 
     assert (result.status, result.dialect) == ("empty", None)
+
+
+# -- the SDK's types ---------------------------------------------------------------------------------
+
+MCP = """{"type":"content_block_start","index":0,"content_block":{"type":"mcp_tool_use","id":"m","name":"q","server_name":"s","input":{}}}"""
+MCP_INPUT = (
+    """{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\\"a\\":1}"}}"""
+)
+EDITED = END.replace('"usage"', '"context_management":{"applied_edits":[]},"usage"')
+UNKNOWN = """{"type":"content_block_start","index":0,"content_block":{"type":"zebra","stripes":[1]}}"""
+
+
+@pytest.mark.parametrize(
+    ("payloads", "name", "block"),
+    [
+        ((START, TEXT_0, HI, STOP_0, END, STOP), "Message", "TextBlock"),
+        ((START, TEXT_0, HI), "Message", "TextBlock"),
+        ((START, TEXT_0, HI, STOP_0, EDITED, STOP), "BetaMessage", "BetaTextBlock"),
+        ((START, MCP, MCP_INPUT, STOP_0, END, STOP), "BetaMessage", "BetaMCPToolUseBlock"),
+        ((START, MCP, MCP_INPUT), "BetaMessage", "BetaMCPToolUseBlock"),
+    ],
+)
+def test_the_type_of_the_sdk_that_knows_the_body(payloads, name, block):
+    """A ``Message``; what only the beta has makes it a ``BetaMessage``."""
+    pytest.importorskip("anthropic.types", reason="anthropic is not installed")
+    message = reduced(*payloads).to_anthropic()
+
+    assert (type(message).__name__, [type(one).__name__ for one in message.content]) == (name, [block])
+
+
+def test_a_block_that_no_type_of_the_sdk_knows():
+    """It is constructed, with all that it has."""
+    pytest.importorskip("anthropic.types", reason="anthropic is not installed")
+    message = reduced(START, UNKNOWN, STOP_0, END, STOP).to_anthropic()
+
+    assert type(message).__name__ == "Message"
+    assert (message.content[0].type, message.content[0].stripes, message.usage.output_tokens) == ("zebra", [1], 3)

@@ -14,7 +14,7 @@ MODULES = {
 }
 # From the inside out; a room may import its own layer and those before it.
 LAYERS = [
-    {"errors", "result", "typed", "view"},
+    {"errors", "result", "sdk", "typed", "view"},
     {"framing", "decoding", "dialects", "lanes", "repeats", "runs", "saving", "trust"},
     {"engine", "whole", "explain"},
     {"captures", "outputs", "parallel", "embed"},

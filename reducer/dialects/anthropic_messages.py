@@ -34,6 +34,7 @@ from reducer.dialects._fragments import Fragments
 from reducer.dialects._views import ToView, common_finish, count, join_texts, record, records, string, summed, used
 from reducer.dialects._wire import Closed, Wire, from_dict
 from reducer.saving import Saved
+from reducer.sdk import SdkTypes
 from reducer.typed import Body, copied
 from reducer.view import FinishReason, ToolCallView, UsageView, View
 
@@ -188,7 +189,9 @@ def view(body: dict[str, Any], choice: int) -> View | None:
 class Message(Body, frozen=True):
     """What a Messages call without streaming returns."""
 
-    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"anthropic": ("anthropic.types", "Message")}
+    sdk_types: ClassVar[SdkTypes] = {
+        "anthropic": (("anthropic.types", "Message"), ("anthropic.types.beta", "BetaMessage"))
+    }
     to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None

@@ -16,7 +16,8 @@ ones continue it, each ``partialArgs`` entry sets the value at its ``jsonPath``,
 
 Who wins: of ``usageMetadata`` the last value of each key, since every chunk counts from the start again (G2);
 citations and log probabilities add up; of everything else the last. Terminal evidence is a ``finishReason`` on
-every candidate, or a blocked prompt, which has no candidates. Folding goes on after it.
+every candidate, or a blocked prompt, which has no candidates. Folding goes on after it, unless what comes has another
+``responseId``: then it is another response's.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from msgspec import UNSET, field
 
 from reducer.decoding import Report
 from reducer.dialects import _errors
-from reducer.dialects._dialect import Dialect, LimitReached, Narrow, Options, State, Varying
+from reducer.dialects._dialect import SPLIT, Dialect, LimitReached, Narrow, Options, State, Varying
 from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import Fragments
 from reducer.dialects._repairs import Watch
@@ -51,6 +52,7 @@ from reducer.dialects._views import (
 from reducer.dialects._wire import Closed, Wire, from_dict
 from reducer.result import Limits, ProviderError
 from reducer.saving import Saved
+from reducer.sdk import SdkTypes
 from reducer.typed import Body, copied
 from reducer.view import FinishReason, ToolCallView, UsageView, View
 
@@ -343,7 +345,7 @@ def view(body: dict[str, Any], choice: int) -> View | None:
 class GenerateContentResponse(Body, frozen=True, rename="camel"):
     """What a generateContent call returns."""
 
-    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"google": ("google.genai.types", "GenerateContentResponse")}
+    sdk_types: ClassVar[SdkTypes] = {"google": (("google.genai.types", "GenerateContentResponse"),)}
     to_view: ClassVar[ToView] = staticmethod(view)
     usage_key: ClassVar[str] = "usageMetadata"
 
@@ -454,11 +456,14 @@ class _Candidate(Saved):
 class GeminiState(State):
     """A generated answer in the making."""
 
-    __slots__ = ("candidates", "details", "feedback", "id", "last", "model", "newest", "reported", "texts", "usage")
+    __slots__ = (
+        "at_once", "candidates", "details", "feedback", "id", "last", "model", "newest", "reported", "texts", "usage",
+    )  # fmt: skip
     caches = (*State.caches, "details", "newest")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
+        self.at_once = False  # the first chunk has finished it
         self.id: str | None = None
         self.model: str | None = None
         self.reported: set[str] = set()  # codes that are reported once
@@ -485,14 +490,17 @@ class GeminiState(State):
 def on_first_chunk(state: GeminiState, chunk: Chunk) -> None:
     """The first chunk; the next phase depends on whether it was a body sent whole."""
     on_chunk(state, chunk)
+    state.at_once = state.whole is None and finished(state)
     state.row = HANDLERS["OPEN" if state.whole is None else "WHOLE"]
 
 
-def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> None:
-    """More came after what looked like a body sent whole: it was a chunk like others (JSON lines)."""
-    on_chunk(state, chunk)
+def on_chunk_after_whole(state: GeminiState, chunk: Chunk) -> object:
+    """More came after what looked like a body sent whole: a chunk like others (JSON lines), or another response."""
+    if on_chunk(state, chunk) is SPLIT:
+        return SPLIT
     state.whole = None
     state.row = HANDLERS["OPEN"]
+    return None
 
 
 def take_texts(state: GeminiState, chunks: list[TextChunk]) -> bool:
@@ -575,9 +583,25 @@ def _are_sound(state: GeminiState, usage: TextUsage) -> bool:
     return True
 
 
-def on_chunk(state: GeminiState, chunk: Chunk) -> None:
+def on_chunk(state: GeminiState, chunk: Chunk) -> object:
+    if chunk.response_id != state.id and chunk.candidates and _begins_another(state, chunk, chunk.candidates):
+        return SPLIT
     _take_chunk(state, chunk, chunk.candidates)
     state.narrow = _narrow_for(state, chunk)
+    return None
+
+
+def _begins_another(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate]) -> bool:
+    """Whether another response begins: content with another id after the end, for a candidate that has ended.
+
+    Decision 12, as in Chat. Where the id has changed before, it tells nothing; nor does an end that every chunk says.
+    """
+    if not chunk.response_id or state.id is None or "id_differs" in state.reported:
+        return False
+    if state.at_once or not finished(state):
+        return False
+    known = [wire for wire in candidates if not state.candidates or _index(wire) in state.candidates]
+    return any(wire.content is not None and wire.content.parts for wire in known)
 
 
 _Details = list[dict[str, int | str]]
@@ -681,6 +705,10 @@ def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
     return narrow(candidate[part], tuple(chunk.usage_metadata or ()), timed)
 
 
+# No keys of a body: the error, and what google-genai adds to the chunks that it gives its callers.
+_NO_KEYS = frozenset({"error", "sdkHttpResponse", "automaticFunctionCallingHistory", "parsed"})
+
+
 def _take_chunk(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate] | None) -> None:
     """Take any chunk."""
     if candidates:
@@ -701,7 +729,7 @@ def _take_chunk(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate
     if chunk.create_time is not None:
         state.last["createTime"] = chunk.create_time
     if chunk.extra:
-        take_last(state.last, chunk.extra, ("error",))
+        take_last(state.last, chunk.extra, _NO_KEYS)
     for wire in candidates or ():
         _add_candidate(state, wire)
 

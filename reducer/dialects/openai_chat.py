@@ -63,6 +63,7 @@ from reducer.dialects._views import (
 )
 from reducer.dialects._wire import Closed, Wire, compact, unnamed
 from reducer.saving import Saved
+from reducer.sdk import SdkTypes
 from reducer.typed import Body, copied
 from reducer.view import View
 
@@ -354,7 +355,7 @@ def view(body: dict[str, Any], choice: int) -> View | None:
 class ChatCompletion(Body, frozen=True):
     """What a Chat Completions call without streaming returns."""
 
-    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types.chat", "ChatCompletion")}
+    sdk_types: ClassVar[SdkTypes] = {"openai": (("openai.types.chat", "ChatCompletion"),)}
     to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None

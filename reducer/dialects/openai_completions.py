@@ -11,8 +11,8 @@ first, finishes all its choices and has the usage, which a stream sends last.
 
 Who wins: of ``id`` the first non-empty, of ``model`` and ``finish_reason`` the last, of ``usage`` the last whole one.
 The lists of ``logprobs`` add up; a ``text_offset`` that some vLLM versions count from the chunk's begin stays as it
-came (C43). ``token_ids`` add up too, everything else is the last. There are no roles, so a second response in one
-capture is not told apart; another ``id`` is reported.
+came (C43). ``token_ids`` add up too, everything else is the last. There are no roles: a second response in one capture
+is told by an ``id`` never seen, with text after ``[DONE]``, or for a choice once a later chunk has finished all.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from reducer.dialects._completion import (
     watched,
     with_logprobs,
 )
-from reducer.dialects._dialect import Dialect, Options
+from reducer.dialects._dialect import SPLIT, Dialect, Options
 from reducer.dialects._errors import find_error, normalise
 from reducer.dialects._extras import is_settled, merge
 from reducer.dialects._fragments import GATHERED, Fragments
@@ -43,6 +43,7 @@ from reducer.dialects._repairs import Watch
 from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
 from reducer.dialects._wire import Wire
 from reducer.saving import Saved
+from reducer.sdk import SdkTypes
 from reducer.typed import Body
 from reducer.view import View
 
@@ -120,7 +121,7 @@ def view(body: dict[str, Any], choice: int) -> View | None:
 class Completion(Body, frozen=True):
     """What a Completions call without streaming returns."""
 
-    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types", "Completion")}
+    sdk_types: ClassVar[SdkTypes] = {"openai": (("openai.types", "Completion"),)}
     to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None
@@ -153,10 +154,11 @@ class _Choice(Saved):
 class CompletionState(Envelope):
     """A text completion in the making."""
 
-    __slots__ = ("choices", "last")
+    __slots__ = ("at_once", "choices", "last")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
+        self.at_once = False  # the first chunk has finished it
         self.last: dict[str, Any] = {}  # keys of which the last value counts, whole
         self.choices: dict[int, _Choice] = {}
 
@@ -167,14 +169,17 @@ class CompletionState(Envelope):
 def on_first_chunk(state: CompletionState, chunk: Chunk) -> None:
     """The first chunk; the next phase depends on whether it was a body sent whole."""
     on_chunk(state, chunk)
+    state.at_once = state.whole is None and finished(state)
     state.row = HANDLERS["OPEN" if state.whole is None else "WHOLE"]
 
 
-def on_chunk_after_whole(state: CompletionState, chunk: Chunk) -> None:
-    """More came after a body sent whole: it was a chunk like others."""
-    on_chunk(state, chunk)
+def on_chunk_after_whole(state: CompletionState, chunk: Chunk) -> object:
+    """More came after a body sent whole: it was a chunk like others, unless this is another response's."""
+    if on_chunk(state, chunk) is SPLIT:
+        return SPLIT
     state.whole = None
     state.row = HANDLERS["OPEN"]
+    return None
 
 
 def on_done(state: CompletionState, _: None) -> None:
@@ -182,7 +187,7 @@ def on_done(state: CompletionState, _: None) -> None:
     state.row = HANDLERS["OVER" if state.whole is None else "WHOLE"]
 
 
-def on_chunk(state: CompletionState, chunk: Chunk) -> None:
+def on_chunk(state: CompletionState, chunk: Chunk) -> object:
     choices = chunk.choices
     if (
         choices
@@ -202,13 +207,15 @@ def on_chunk(state: CompletionState, chunk: Chunk) -> None:
         choice = state.choices.get(choices[0].index)  # type: ignore[arg-type]
         if choice is not None:
             _add_to(state, choice, choices[0])
-            return
-    _take_chunk(state, chunk)
+            return None
+    return _take_chunk(state, chunk)
 
 
-def _take_chunk(state: CompletionState, chunk: Chunk) -> None:
+def _take_chunk(state: CompletionState, chunk: Chunk) -> object:
     """Take any chunk."""
     choices = chunk.choices
+    if choices and chunk.id and state.ids and chunk.id not in state.ids and _begins_another(state, choices):
+        return SPLIT
     if choices and (len(choices) > 1 or choices[0].index not in state.choices):
         check_growth(state, choices)
     state.begun = True
@@ -234,6 +241,18 @@ def _take_chunk(state: CompletionState, chunk: Chunk) -> None:
         merge(state.extra, chunk.extra)
     for choice in choices or ():
         _add_choice(state, choice)
+    return None
+
+
+def _begins_another(state: CompletionState, choices: list[WireChoice]) -> bool:
+    """Whether a chunk with an id never seen before begins another response (decision 12).
+
+    As in Chat; in place of the role, the end was told apart: where every chunk says that it is the last, none is.
+    """
+    if not (state.done or (len(state.ids) == 1 and finished(state) and not state.at_once)):
+        return False
+    seen = [choice for choice in choices if state.done or place(choice) in state.choices]
+    return any(choice.text or state.whole is not None for choice in seen)
 
 
 def _add_choice(state: CompletionState, wire: WireChoice) -> None:

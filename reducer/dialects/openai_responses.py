@@ -53,6 +53,7 @@ from reducer.dialects._views import (
 from reducer.dialects._wire import Closed, Wire, compact, from_dict
 from reducer.result import ProviderError
 from reducer.saving import Saved
+from reducer.sdk import SdkTypes
 from reducer.typed import Body
 from reducer.view import FinishReason, UsageView, View
 
@@ -217,7 +218,7 @@ def view(body: dict[str, Any], choice: int) -> View | None:
 class Response(Body, frozen=True):
     """What a Responses call without streaming returns."""
 
-    sdk_types: ClassVar[dict[str, tuple[str, str]]] = {"openai": ("openai.types.responses", "Response")}
+    sdk_types: ClassVar[SdkTypes] = {"openai": (("openai.types.responses", "Response"),)}
     to_view: ClassVar[ToView] = staticmethod(view)
 
     id: str | None = None
