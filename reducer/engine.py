@@ -111,10 +111,30 @@ class _Stream(Saved):
         self.unread: bytes | None = None  # the first payload that no dialect recognised
 
 
-class Engine(Trusting, Generic[BodyT]):
-    """All of a `Reducer` but what type checkers know of its name."""
+class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
+    """Turns one stream into its final object, as the bytes come.
 
-    def __init__(
+    Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
+    call `close` once the stream has ended or was given up. Neither raises for what the wire says. One thread.
+    Reads may wait, some tens of kilobytes of them, to be looked at together; all else sees them as taken.
+
+    Args:
+        dialect: The wire language, or ``"auto"`` to tell it from the first payloads.
+        strict: The `feed` or `close` that sees the first problem raises it as `ProblemError`.
+        limits: What the stream may cost.
+        clock: Returns nanoseconds; called once a feed. Without it, and without ``at``, there is no timing.
+        repairs: Names of the guesses that are allowed; see the README.
+        text_keys: Undeclared delta keys whose strings are to be joined.
+        lanes: Whether repeating events may be proven instead of decoded. The result is the same.
+        trust_done: Whether the deltas of a text are left out unread where its done event says it whole (only
+            `openai.responses` has such). What was left out is said by the problem ``deltas_trusted``. It has no
+            effect together with ``strict``, ``clock`` or ``repairs``, nor on `feed_event`.
+
+    Raises:
+        UsageError: An unknown dialect or repair.
+    """
+
+    def _start(
         self,
         dialect: str = "auto",
         *,
@@ -154,6 +174,7 @@ class Engine(Trusting, Generic[BodyT]):
         self._singly = _SINGLY
         self._before: bytes | None = None  # the payload before those that are run, if many were taken up to it
         self._around: tuple[bytes, bytes] | None = None  # what was around the varying piece of a payload
+        self._around_of: Varying | None = None  # who said so
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
         in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
         held = min(limits.max_event_bytes, limits.max_retained_bytes) if trust_done and not in_time else None
@@ -165,6 +186,10 @@ class Engine(Trusting, Generic[BodyT]):
         self._end: int | None = None
         self._results: list[Result[Any]] | None = None
         self._closed: Result[BodyT] | None = None
+
+    if not TYPE_CHECKING:  # checkers know the one of `Named`
+        __init__ = _start
+        __init__.__name__, __init__.__qualname__ = "__init__", "Reducer.__init__"
 
     # -- feeding ---------------------------------------------------------------------------------
 
@@ -573,9 +598,9 @@ class Engine(Trusting, Generic[BodyT]):
         return place
 
     def _run_many(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
-        """Take several events at once that follow one that was taken, and ever more of them, as far as that goes.
+        """Take several events at once that follow one that was taken, as far as that goes.
 
-        Returns the place of the next.
+        As many as may be where those before were taken so, too, else ever more. Returns the place of the next.
         """
         decode, _, take_all, varying = narrow
         decode_all: Callable[[list[bytes]], Iterable[Any]] = partial(map, decode)
@@ -610,8 +635,10 @@ class Engine(Trusting, Generic[BodyT]):
         following = payloads[place]
         around = self._around
         assert last is not None  # what comes first here comes behind many
-        if around is None or not (last.startswith(around[0]) and last.endswith(around[1])):
+        known = around is not None and self._around_of is varying
+        if not known or not (last.startswith(around[0]) and last.endswith(around[1])):  # type: ignore[index]
             around = self._around = varying.around(last)
+            self._around_of = varying
         if around is None or not (following.startswith(around[0]) and following.endswith(around[1])):
             return None
         return around
@@ -915,30 +942,6 @@ class Engine(Trusting, Generic[BodyT]):
             problems=tuple(problems),
             timing=self._timing(),
         )
-
-
-class Reducer(Named[BodyT], Engine[BodyT]):
-    """Turns one stream into its final object, as the bytes come.
-
-    Feed it with `feed` (bytes of the body, split anywhere) or `feed_event` (payloads already framed), and
-    call `close` once the stream has ended or was given up. Neither raises for what the wire says. One thread.
-    Reads may wait, some tens of kilobytes of them, to be looked at together; all else sees them as taken.
-
-    Args:
-        dialect: The wire language, or ``"auto"`` to tell it from the first payloads.
-        strict: The `feed` or `close` that sees the first problem raises it as `ProblemError`.
-        limits: What the stream may cost.
-        clock: Returns nanoseconds; called once a feed. Without it, and without ``at``, there is no timing.
-        repairs: Names of the guesses that are allowed; see the README.
-        text_keys: Undeclared delta keys whose strings are to be joined.
-        lanes: Whether repeating events may be proven instead of decoded. The result is the same.
-        trust_done: Whether the deltas of a text are left out unread where its done event says it whole (only
-            `openai.responses` has such). What was left out is said by the problem ``deltas_trusted``. It has no
-            effect together with ``strict``, ``clock`` or ``repairs``, nor on `feed_event`.
-
-    Raises:
-        UsageError: An unknown dialect or repair.
-    """
 
 
 def _inside(payloads: list[bytes], head: bytes, tail: bytes) -> list[bytes]:

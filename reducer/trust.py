@@ -263,6 +263,7 @@ class Trusting(Runs):
     """The part of a `Reducer` that skips what is trusted. What is declared here and not set is the engine's."""
 
     _framer: Framer
+    _before: bytes | None
     _replayed_to: int | None
     _undecided: Any
 
@@ -308,4 +309,5 @@ class Trusting(Runs):
             stream.trusted = [0, self._number + 1, self._framer.offset + part.line]
         stream.trusted[0] += part.events
         self._number += part.events
+        self._before = None
         self._framer.skip(part.events, part.size)

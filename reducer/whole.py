@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reducer.dialects._table import reduces, reduces_all
+from reducer.dialects._table import reduces, reduces_all, typed_as
 from reducer.engine import Reducer
 from reducer.errors import UsageError
 from reducer.result import Result
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WINDOW = 1 << 20
 
 
-@reduces
+@typed_as(reduces)
 def reduce(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> Result[Any]:
     """Reduce a complete stream to its result.
 
@@ -34,7 +34,7 @@ def reduce(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> Res
     return _fed(data, dialect, options).close()
 
 
-@reduces_all
+@typed_as(reduces_all)
 def reduce_all(data: Any, dialect: str = "auto", **options: Unpack[Keywords]) -> list[Result[Any]]:
     """Reduce a capture that may hold several responses, one after another, to all their results.
 

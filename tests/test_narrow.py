@@ -627,6 +627,58 @@ def test_gemini_many_at_once(name: str, line_end: bytes) -> None:
         assert many >= before * 3 // 4  # those that come first
 
 
+BARE = b'{"candidates": [%b],"responseId": "r"}' % (CANDIDATE % b"a")
+DETAILS = ENDS[: ENDS.index(b"}]") + 2]
+BEHIND = ENDS[ENDS.index(b"}]}") + 3 :]
+
+
+def in_order(*usage: bytes, beside: bytes = b"") -> bytes:
+    """A chunk whose usage has these members, in this order."""
+    candidate = (CANDIDATE % b"a").replace(b"0}", b"0%b}" % beside)
+    return b'{"candidates": [%b],"usageMetadata": {%b}%b' % (candidate, b",".join(usage), BEHIND)
+
+
+def counts(count: int) -> bytes:
+    return COUNTS % count
+
+
+# Of a key that comes twice the last counts: what a chunk ends with says more than the one before it, then.
+TWICE: dict[str, list[bytes]] = {
+    "a count": [google(b"%d " % n, n, ends=DETAILS + b',"candidatesTokenCount": 7}' + BEHIND) for n in range(60)],
+    "candidates": [
+        google(b"%d " % n, n, ends=DETAILS + b'},"candidates": [%b]%b' % (CANDIDATE % b"b", BEHIND)) for n in range(60)
+    ],
+    "a usage, its details by another name": [
+        google(
+            b"a", n, ends=DETAILS + b'},"usageMetadata": {%b,"promptTokensDetail\\u0073": []}%b' % (counts(7), BEHIND)
+        )
+        for n in range(60)
+    ],
+    "null, and then in another order": [
+        google().replace(b'"candidatesTokenCount": 1', b'"candidatesTokenCount": null,"thoughtsTokenCount": null'),
+        *[in_order(b'"promptTokenCount": 4,"thoughtsTokenCount": 2,"candidatesTokenCount": 3', DETAILS[1:])] * 40,
+    ],
+}
+
+
+def test_gemini_ends_that_are_known_from_chunks_of_another_order() -> None:
+    """What ends chunks whose counts follow the details says nothing of chunks whose counts come before them."""
+    late = b'"candidatesTokenCount": 7'
+    for between in range(10, 34):
+        payloads = [in_order(b'"promptTokenCount": 4', DETAILS[1:], late)] * 60
+        payloads.append(in_order(counts(5), DETAILS[1:], beside=b',"tokenCount": 1'))
+        payloads += [in_order(b'"promptTokenCount": 4', DETAILS[1:], late)] * between
+        payloads += [in_order(counts(n), DETAILS[1:], late) for n in range(60)]
+        same_whole("gemini.generate", sse(payloads))
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_gemini_keys_that_come_twice(name: str) -> None:
+    payloads = [*[BARE] * 3, *TWICE[name]]
+    for repeat in (1, 9):
+        same_whole("gemini.generate", sse([*payloads, *TWICE[name] * repeat]))
+
+
 @pytest.mark.parametrize("depth", range(246, 256))
 def test_details_that_are_too_deep_cost_their_event(depth: int) -> None:
     """As deep as the limit, and deeper, they are to the narrow decoder what they are to the other."""

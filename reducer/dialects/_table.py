@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol, Unpack
+    from typing import Unpack
 
     from reducer.dialects.anthropic_messages import Message
     from reducer.dialects.gemini_generate import GenerateContentResponse
@@ -30,6 +30,7 @@ DIALECTS = {
 }
 
 BodyT = TypeVar("BodyT")
+FunctionT = TypeVar("FunctionT")
 
 
 class Named(Generic[BodyT]):
@@ -62,66 +63,56 @@ class Named(Generic[BodyT]):
         def __init__(self: Any, dialect: str = "auto", **options: Any) -> None: ...
 
 
+def typed_as(like: FunctionT) -> Callable[[Callable[..., Any]], FunctionT]:
+    """Give a function the overloads of another, which is there for type checkers alone."""
+    return lambda function: function  # type: ignore[return-value]
+
+
 if TYPE_CHECKING:
 
-    class Reduces(Protocol):
-        """The types of `reduce`."""
+    @overload
+    def reduces(data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]) -> Result[ChatCompletion]: ...
+    @overload
+    def reduces(data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]) -> Result[Response]: ...
+    @overload
+    def reduces(data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]) -> Result[Message]: ...
+    @overload
+    def reduces(
+        data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
+    ) -> Result[GenerateContentResponse]: ...
+    @overload
+    def reduces(
+        data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+    ) -> Result[Completion]: ...
+    @overload
+    def reduces(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> Result[Any]: ...
+    def reduces(data: Any, dialect: str = "auto", **options: Any) -> Any:
+        """Reduce a complete stream to its result."""
 
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
-        ) -> Result[ChatCompletion]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
-        ) -> Result[Response]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
-        ) -> Result[Message]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
-        ) -> Result[GenerateContentResponse]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
-        ) -> Result[Completion]: ...
-        @overload
-        def __call__(self, data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> Result[Any]: ...
+    @overload
+    def reduces_all(
+        data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
+    ) -> list[Result[ChatCompletion]]: ...
+    @overload
+    def reduces_all(
+        data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
+    ) -> list[Result[Response]]: ...
+    @overload
+    def reduces_all(
+        data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
+    ) -> list[Result[Message]]: ...
+    @overload
+    def reduces_all(
+        data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
+    ) -> list[Result[GenerateContentResponse]]: ...
+    @overload
+    def reduces_all(
+        data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+    ) -> list[Result[Completion]]: ...
+    @overload
+    def reduces_all(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> list[Result[Any]]: ...
+    def reduces_all(data: Any, dialect: str = "auto", **options: Any) -> Any:
+        """Reduce a capture that may hold several responses to all their results."""
 
-    class ReducesAll(Protocol):
-        """The types of `reduce_all`."""
-
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["openai.chat"], **options: Unpack[Keywords]
-        ) -> list[Result[ChatCompletion]]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["openai.responses"], **options: Unpack[Keywords]
-        ) -> list[Result[Response]]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["anthropic.messages"], **options: Unpack[Keywords]
-        ) -> list[Result[Message]]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
-        ) -> list[Result[GenerateContentResponse]]: ...
-        @overload
-        def __call__(
-            self, data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
-        ) -> list[Result[Completion]]: ...
-        @overload
-        def __call__(self, data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> list[Result[Any]]: ...
-
-
-def reduces(function: Callable[..., Result[Any]]) -> Reduces:
-    """Give a function its types."""
-    return function
-
-
-def reduces_all(function: Callable[..., list[Result[Any]]]) -> ReducesAll:
-    """Give a function its types."""
-    return function
+else:
+    reduces = reduces_all = None

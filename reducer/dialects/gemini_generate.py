@@ -456,14 +456,11 @@ class _Candidate(Saved):
 class GeminiState(State):
     """A generated answer in the making."""
 
-    __slots__ = (
-        "at_once", "candidates", "details", "feedback", "id", "last", "model", "newest", "reported", "texts", "usage",
-    )  # fmt: skip
+    __slots__ = ("candidates", "details", "feedback", "id", "last", "model", "newest", "reported", "texts", "usage")
     caches = (*State.caches, "details", "newest")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
-        self.at_once = False  # the first chunk has finished it
         self.id: str | None = None
         self.model: str | None = None
         self.reported: set[str] = set()  # codes that are reported once
@@ -490,7 +487,6 @@ class GeminiState(State):
 def on_first_chunk(state: GeminiState, chunk: Chunk) -> None:
     """The first chunk; the next phase depends on whether it was a body sent whole."""
     on_chunk(state, chunk)
-    state.at_once = state.whole is None and finished(state)
     state.row = HANDLERS["OPEN" if state.whole is None else "WHOLE"]
 
 
@@ -594,11 +590,9 @@ def on_chunk(state: GeminiState, chunk: Chunk) -> object:
 def _begins_another(state: GeminiState, chunk: Chunk, candidates: list[WireCandidate]) -> bool:
     """Whether another response begins: content with another id after the end, for a candidate that has ended.
 
-    Decision 12, as in Chat. Where the id has changed before, it tells nothing; nor does an end that every chunk says.
+    Decision 12, as in Chat. Where the id has changed before, it tells nothing.
     """
-    if not chunk.response_id or state.id is None or "id_differs" in state.reported:
-        return False
-    if state.at_once or not finished(state):
+    if not chunk.response_id or state.id is None or "id_differs" in state.reported or not finished(state):
         return False
     known = [wire for wire in candidates if not state.candidates or _index(wire) in state.candidates]
     return any(wire.content is not None and wire.content.parts for wire in known)
@@ -627,36 +621,41 @@ def narrow(candidate: Any, usage_keys: tuple[str, ...], timed: bool) -> Narrow |
     way = _narrow.get(shape)
     if way is None and len(_narrow) < _MAX_NARROW and all(key in _USAGE for key in usage_keys):
         # In the order of the wire they are found the quickest.
+        candidates: list[Any] = [("candidates", tuple[candidate])]
         times: list[Any] = [("createTime", str)] if timed else []
-        names = [("modelVersion", str | None, None), *times, ("responseId", str | None, None)]
-        decode = msgspec.json.Decoder(_text_chunk(candidate, usage_keys, names)).decode
-        way = _narrow[shape] = Narrow(decode, take_text, take_texts, _front(candidate, usage_keys))
+        names: list[Any] = [("modelVersion", str | None, None), *times, ("responseId", str | None, None)]
+        decode = msgspec.json.Decoder(_text_chunk(candidates, usage_keys, names)).decode
+        varying = None
+        # Most often only the candidate varies, and counts at the begin of the usage: the prompt's details end them.
+        counts = usage_keys[: usage_keys.index(_DETAILS)] if _DETAILS in usage_keys else ()
+        if counts and all(_USAGE[key] in (int, str) for key in counts):
+            front = _text_chunk(candidates, counts, [])
+            varying = _varying(front, _text_chunk([], usage_keys[len(counts) :], names))
+        way = _narrow[shape] = Narrow(decode, take_text, take_texts, varying)
     return way
 
 
-def _text_chunk(candidate: Any, usage_keys: tuple[str, ...], names: list[Any]) -> Any:
-    fields: list[Any] = [("candidates", tuple[candidate])]
+def _text_chunk(candidates: list[Any], usage_keys: tuple[str, ...], names: list[Any]) -> Any:
+    usages = []
     if usage_keys:
         usage = msgspec.defstruct("Usage", [(key, _USAGE[key]) for key in usage_keys], bases=(TextUsage,))
-        fields.append(("usageMetadata", usage))
-    return msgspec.defstruct("Chunk", fields + names, bases=(TextChunk,), kw_only=True)
+        usages.append(("usageMetadata", usage))
+    return msgspec.defstruct("Chunk", candidates + usages + names, bases=(TextChunk,), kw_only=True)
 
 
-def _front(candidate: Any, usage_keys: tuple[str, ...]) -> Varying | None:
-    """What varies: a chunk's candidate and the counts that its usage begins with. The prompt's details end them."""
-    counts = usage_keys[: usage_keys.index(_DETAILS)] if _DETAILS in usage_keys else ()
-    if not counts or any(_USAGE[key] not in (int, str) for key in counts):
-        return None
-    return _varying(_text_chunk(candidate, counts, []))
-
-
-def _varying(front: Any) -> Varying:
+def _varying(front: Any, rest: Any) -> Varying:
+    """What varies is the front; the rest of a chunk, from the middle of its usage on, has none of the front's keys."""
     decode, decode_many = msgspec.json.Decoder(front).decode, msgspec.json.Decoder(list[front]).decode
+    decode_rest = msgspec.json.Decoder(rest).decode
 
     def around(payload: bytes) -> tuple[bytes, bytes] | None:
-        cut = len(payload[: payload.rfind(b'"%b"' % _DETAILS.encode())].rstrip(b" \t\r\n,"))
+        at = payload.rfind(b'"%b"' % _DETAILS.encode())
+        if at < 0:
+            return None
+        cut = len(payload[:at].rstrip(b" \t\r\n,"))
         try:
             decode(payload[:cut] + _CLOSED)
+            decode_rest(b'{"usageMetadata":{' + payload[at:])
         except (ValueError, RecursionError):
             return None
         return b"", payload[cut:]
@@ -667,8 +666,9 @@ def _varying(front: Any) -> Varying:
             many = len(fronts)
         except (ValueError, RecursionError):
             many = len(fronts) - 1  # the event that ends a stream is another
-        # At once, as nothing but the end of a whole front can stand before a comma and a line break: they are not in a
-        # string, and a front has no list of two.
+        # As one list. What is put between two fronts can only end an element of it: its line break is in no string, and
+        # where it closes not the chunk but the candidate, a second one follows, which the front refuses. So where there
+        # are as many elements as fronts, each is one.
         try:
             chunks: list[Any] = decode_many(b"[%b%b]" % ((_CLOSED + b",\n").join(fronts[:many]), _CLOSED))
         except (ValueError, RecursionError):
@@ -702,7 +702,10 @@ def _narrow_for(state: GeminiState, chunk: Chunk) -> Narrow | None:
     candidate = TextCandidate if wire.index is None else IndexedCandidate
     part = ThoughtPart if "thought" in content.parts[0] else TextPart
     timed = chunk.create_time is not None
-    return narrow(candidate[part], tuple(chunk.usage_metadata or ()), timed)
+    usage = chunk.usage_metadata or {}
+    if None in usage.values():
+        return None  # no value yet, and so no place among the keys
+    return narrow(candidate[part], tuple(usage), timed)
 
 
 # No keys of a body: the error, and what google-genai adds to the chunks that it gives its callers.

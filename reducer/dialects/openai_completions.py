@@ -12,7 +12,7 @@ first, finishes all its choices and has the usage, which a stream sends last.
 Who wins: of ``id`` the first non-empty, of ``model`` and ``finish_reason`` the last, of ``usage`` the last whole one.
 The lists of ``logprobs`` add up; a ``text_offset`` that some vLLM versions count from the chunk's begin stays as it
 came (C43). ``token_ids`` add up too, everything else is the last. There are no roles: a second response in one capture
-is told by an ``id`` never seen, with text after ``[DONE]``, or for a choice once a later chunk has finished all.
+is told by an ``id`` never seen, with text after ``[DONE]``, or for a choice once all have finished.
 """
 
 from __future__ import annotations
@@ -154,11 +154,10 @@ class _Choice(Saved):
 class CompletionState(Envelope):
     """A text completion in the making."""
 
-    __slots__ = ("at_once", "choices", "last")
+    __slots__ = ("choices", "last")
 
     def __init__(self, options: Options, report: Report) -> None:
         super().__init__(options, report, HANDLERS["FIRST"])
-        self.at_once = False  # the first chunk has finished it
         self.last: dict[str, Any] = {}  # keys of which the last value counts, whole
         self.choices: dict[int, _Choice] = {}
 
@@ -169,7 +168,6 @@ class CompletionState(Envelope):
 def on_first_chunk(state: CompletionState, chunk: Chunk) -> None:
     """The first chunk; the next phase depends on whether it was a body sent whole."""
     on_chunk(state, chunk)
-    state.at_once = state.whole is None and finished(state)
     state.row = HANDLERS["OPEN" if state.whole is None else "WHOLE"]
 
 
@@ -245,11 +243,8 @@ def _take_chunk(state: CompletionState, chunk: Chunk) -> object:
 
 
 def _begins_another(state: CompletionState, choices: list[WireChoice]) -> bool:
-    """Whether a chunk with an id never seen before begins another response (decision 12).
-
-    As in Chat; in place of the role, the end was told apart: where every chunk says that it is the last, none is.
-    """
-    if not (state.done or (len(state.ids) == 1 and finished(state) and not state.at_once)):
+    """Whether a chunk with an id never seen before begins another response (decision 12, as in Chat without a role)."""
+    if not (state.done or (len(state.ids) == 1 and finished(state))):
         return False
     seen = [choice for choice in choices if state.done or place(choice) in state.choices]
     return any(choice.text or state.whole is not None for choice in seen)
