@@ -172,7 +172,7 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
         self._surrogates = False  # some text, of whichever response, may hold half a surrogate pair
         self._event: Any = None  # the last that was handled
         self._singly = _SINGLY
-        self._before: bytes | None = None  # the payload before those that are run, if many were taken up to it
+        self._before: bytes | None = None  # the payload before those that are run, if many are worth a try at once
         self._around: tuple[bytes, bytes] | None = None  # what was around the varying piece of a payload
         self._around_of: Varying | None = None  # who said so
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
@@ -571,7 +571,8 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
         """Take events by the narrow way, as far as it goes; return the place of the next."""
         decode, take, _, _ = narrow
         end = len(payloads)
-        many_at = place + self._singly if self._before is None else place
+        steady = self._before is not None
+        many_at = place if steady else place + self._singly
         while place < end:
             if place >= many_at and end - place >= _MANY:
                 begin = place
@@ -593,8 +594,11 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
             except Exception as error:
                 self._failed(error, payloads[place])
                 many_at = place + 1 + self._singly
+                steady = False
             self._event = event
             place += 1
+        if steady and self._before is None and len(payloads[-1]) < _NEAR:
+            self._before = payloads[-1]  # few between many
         return place
 
     def _run_many(self, state: State, narrow: Narrow, payloads: list[bytes], place: int) -> int:
