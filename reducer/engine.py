@@ -175,6 +175,8 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
         self._before: bytes | None = None  # the payload before those that are run, if many are worth a try at once
         self._around: tuple[bytes, bytes] | None = None  # what was around the varying piece of a payload
         self._around_of: Varying | None = None  # who said so
+        self._wait = 0  # windows that are not tried to be cut there
+        self._waits = 1  # as many the next time that it fails
         # A clock wants every arrival, and strict every problem at once. A run is not looked at for its largest event.
         in_time = strict or clock is not None or bool(self._options.repairs) or limits.max_event_bytes < 1 << 16
         held = min(limits.max_event_bytes, limits.max_retained_bytes) if trust_done and not in_time else None
@@ -431,6 +433,10 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
         self._frame(data, at, end)
 
     def _frame(self, data: bytes, at: int, end: int) -> None:
+        if self._before is not None and self._around is not None and self._framer.idle:
+            at = self._take_alike(data, at, end, *self._around)
+            if at == end:
+                return
         frames = self._framer.feed(data, at, end)
         if self._framer.notes:
             self._take_noted(frames)
@@ -646,6 +652,49 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
         if around is None or not (following.startswith(around[0]) and following.endswith(around[1])):
             return None
         return around
+
+    def _take_alike(self, data: bytes, at: int, end: int, head: bytes, tail: bytes) -> int:
+        """Take events from the front that are around what varies as the one before them was; return where others begin.
+
+        What varies is cut out of the bytes at once, and no payload made.
+        """
+        state, varying, before = self._stream.state, self._around_of, self._before
+        if state.narrow is None or varying is None or state.narrow.varying is not varying:
+            return at
+        if not before.startswith(head) or not before.endswith(tail):  # type: ignore[union-attr]
+            return at
+        # All that would be looked at apiece is left to the other way.
+        if (
+            self._repeats is not None
+            or self._replayed_to is not None
+            or self._framer.offset + end - at > self._check_at
+        ):
+            return at
+        if self._wait:
+            self._wait -= 1
+            return at
+        pieces, around = self._framer.pieces(data, at, end, head, tail)
+        events: list[Any] = []
+        try:
+            if len(pieces) >= _MANY:
+                events.extend(varying.decode_all(pieces))
+        except Exception:
+            pass  # those before the one that it refuses are there
+        try:
+            many = len(events) if events and varying.take_all(state, events) else 0
+        except Exception:
+            many = 0
+        if many < _MANY:
+            self._wait, self._waits = self._waits, min(2 * self._waits, _BATCH)
+        else:
+            self._waits = 1
+        if not many:
+            return at
+        size = sum(map(len, pieces[:many])) + many * around
+        self._number += many
+        self._framer.skip(many, size)
+        self._before = head + pieces[many - 1] + tail
+        return at + size
 
     # -- the cold path ---------------------------------------------------------------------------
 

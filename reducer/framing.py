@@ -73,6 +73,7 @@ _FIELDS = (DATA, EVENT)
 _SHOWN = 200  # bytes of unusable input that a note shows
 # The fast lane looks at no more than this at once, so that falling out of it stays cheap.
 _WINDOW = 1 << 16
+_NEEDLE = 24  # a short one is found the quickest
 
 
 class Note(NamedTuple):
@@ -429,6 +430,32 @@ class Framer(Saved):
             self._tail = bytearray()
             self._in_line = False
         return tail
+
+    def pieces(self, data: bytes, begin: int, end: int, head: bytes, tail: bytes) -> tuple[list[bytes], int]:
+        """What is between head and tail of the payloads that begin here, as far as all are plain events with both.
+
+        And how many bytes each event has beside it. They are not counted as taken: `skip` does so.
+        """
+        line_end = b"\r\n" if data.find(b"\r", begin, end) >= 0 else b"\n"
+        opens, closes = DATA + head, tail + 2 * line_end
+        begin += len(opens)
+        stop = data.rfind(closes, begin, end)
+        if stop < 0 or not data.startswith(opens, begin - len(opens)) or stop - begin > min(self._max, 2 * _WINDOW):
+            return [], 0
+        between = closes + opens
+        needle, rest = between[-_NEEDLE:], between[:-_NEEDLE]
+        rows = data[begin:stop].split(needle)
+        last = rows.pop()
+        pieces = [*map(bytes.removesuffix, rows, repeat(rest)), last]
+        inner = b"".join(pieces)
+        alike = len(inner) + len(between) * len(rows) == stop - begin
+        if not alike or b"\n" in inner or b"\r" in inner:
+            ends = [*map(len, rows), len(last) + len(rest)]
+            for place, piece in enumerate(pieces):
+                if ends[place] - len(piece) != len(rest) or b"\n" in piece or b"\r" in piece:
+                    del pieces[place:]
+                    break
+        return pieces, len(between)
 
     def skip(self, frames: int, size: int) -> None:
         """Count frames that a fast lane has cut, as plain as `_whole_events` cuts them."""

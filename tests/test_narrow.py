@@ -95,6 +95,7 @@ def same_whole(name: str, data: bytes) -> tuple[int, bool]:
     many = 0
     varying = False
     run_many, around_varying = reducer.Reducer._run_many, reducer.Reducer._around_varying
+    take_alike = reducer.Reducer._take_alike
 
     def counted(self: Any, state: Any, narrow: Any, payloads: list[bytes], place: int) -> int:
         nonlocal many
@@ -108,7 +109,14 @@ def same_whole(name: str, data: bytes) -> tuple[int, bool]:
         varying = varying or around is not None
         return around
 
-    with patch.multiple(reducer.Reducer, _run_many=counted, _around_varying=noted):
+    def alike(self: Any, *arguments: Any) -> int:
+        nonlocal many
+        many -= self._number
+        after: int = take_alike(self, *arguments)
+        many += self._number
+        return after
+
+    with patch.multiple(reducer.Reducer, _run_many=counted, _around_varying=noted, _take_alike=alike):
         narrowly = reducer.reduce(data, name, lanes=False)
     with patch.object(reducer.Reducer, "_run_narrow", lambda self, state, narrow, payloads, place: place):
         widely = reducer.reduce(data, name, lanes=False)
