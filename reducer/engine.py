@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise, repeat
 from typing import Any, Generic, TypeVar
@@ -189,7 +190,7 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
         self._results: list[Result[Any]] | None = None
         self._closed: Result[BodyT] | None = None
 
-    if not TYPE_CHECKING:  # checkers know the one of `Named`
+    if not TYPE_CHECKING:  # checkers know the one of `Named`  # pragma: no branch
         __init__ = _start
         __init__.__name__, __init__.__qualname__ = "__init__", "Reducer.__init__"
 
@@ -659,31 +660,30 @@ class Reducer(Named[BodyT], Trusting, Generic[BodyT]):
         What varies is cut out of the bytes at once, and no payload made.
         """
         state, varying, before = self._stream.state, self._around_of, self._before
-        if state.narrow is None or varying is None or state.narrow.varying is not varying:
-            return at
-        if not before.startswith(head) or not before.endswith(tail):  # type: ignore[union-attr]
-            return at
-        # All that would be looked at apiece is left to the other way.
-        if (
-            self._repeats is not None
+        assert varying is not None
+        assert before is not None
+        apiece = (  # what is to be looked at one by one is left to the other way
+            state.narrow is None
+            or state.narrow.varying is not varying
+            or not (before.startswith(head) and before.endswith(tail))
+            or self._repeats is not None
             or self._replayed_to is not None
             or self._framer.offset + end - at > self._check_at
-        ):
+        )
+        if apiece:
             return at
         if self._wait:
             self._wait -= 1
             return at
         pieces, around = self._framer.pieces(data, at, end, head, tail)
         events: list[Any] = []
-        try:
+        many = 0
+        with suppress(Exception):  # those before the one that it refuses are there
             if len(pieces) >= _MANY:
                 events.extend(varying.decode_all(pieces))
-        except Exception:
-            pass  # those before the one that it refuses are there
-        try:
-            many = len(events) if events and varying.take_all(state, events) else 0
-        except Exception:
-            many = 0
+        with suppress(Exception):  # nothing was taken: one by one, it is found which it was
+            if events and varying.take_all(state, events):
+                many = len(events)
         if many < _MANY:
             self._wait, self._waits = self._waits, min(2 * self._waits, _BATCH)
         else:

@@ -450,11 +450,9 @@ class Framer(Saved):
         inner = b"".join(pieces)
         alike = len(inner) + len(between) * len(rows) == stop - begin
         if not alike or b"\n" in inner or b"\r" in inner:
-            ends = [*map(len, rows), len(last) + len(rest)]
-            for place, piece in enumerate(pieces):
-                if ends[place] - len(piece) != len(rest) or b"\n" in piece or b"\r" in piece:
-                    del pieces[place:]
-                    break
+            ends = [len(row) - len(rest) for row in rows] + [len(last)]
+            sizes = enumerate(zip(pieces, ends, strict=True))
+            del pieces[next(at for at, (it, size) in sizes if len(it) != size or b"\n" in it or b"\r" in it) :]
         return pieces, len(between)
 
     def skip(self, frames: int, size: int) -> None:

@@ -21,7 +21,6 @@ _SDKS = {
 }
 # By package, the modules and names of the types that a body may be, the usual one first.
 SdkTypes = dict[str, tuple[tuple[str, str], ...]]
-_ROUNDS = 8  # an error may hide others further in
 
 
 def to_sdk(package: str, types: tuple[tuple[str, str], ...], body: dict[str, Any]) -> Any:
@@ -63,14 +62,13 @@ def _places(error: Exception) -> list[tuple[Any, ...]]:
 
 def _pruned(model: Any, body: dict[str, Any]) -> Any:
     """Validate a body without what its type refuses."""
-    for _ in range(_ROUNDS):
+    while True:  # an error may hide others further in
         try:
             return model.model_validate(body)
         except Exception as error:
             # From the end, so that places in a list stay those they were.
             if not [place for place in reversed(_places(error)) if _drop(body, place)]:
-                break
-    return model.model_construct(**body)
+                return model.model_construct(**body)
 
 
 def _drop(body: Any, place: tuple[Any, ...]) -> bool:

@@ -595,8 +595,8 @@ ODD: dict[str, list[bytes]] = {
     "no usage": [b'{"candidates": [%b]%b' % (CANDIDATE % b"b", ENDS[ENDS.index(b"}]}") + 3 :])] * 3,
     "details twice": [google(ends=ENDS[: ENDS.index(b"}]") + 2] + ENDS)],
     "a model before": [b'{"modelVersion": "n",' + google()[1:]],
-    "a thought": [google(candidate=CANDIDATE.replace(b'"}', b'","thought": true}'))] * 3,
-    "a thought that is none": [google(candidate=CANDIDATE.replace(b'"}', b'","thought": false}'))] * 3,
+    "a thought": [google(candidate=CANDIDATE.replace(b'"}', b'","thought": true}', 1))] * 3,
+    "a thought that is none": [google(candidate=CANDIDATE.replace(b'"}', b'","thought": false}', 1))] * 3,
     "two parts": [google(candidate=CANDIDATE.replace(b"[{", b'[{"text": "b"},{'))],
     "two candidates": [google(candidate=CANDIDATE + b"," + CANDIDATE.replace(b"%b", b"b"))],
     "another candidate": [google(candidate=CANDIDATE.replace(b"0}", b"1}"))] * 3,
@@ -678,6 +678,26 @@ def test_gemini_ends_that_are_known_from_chunks_of_another_order() -> None:
         payloads += [in_order(b'"promptTokenCount": 4', DETAILS[1:], late)] * between
         payloads += [in_order(counts(n), DETAILS[1:], late) for n in range(60)]
         same_whole("gemini.generate", sse(payloads))
+
+
+def test_gemini_thoughts_that_end_by_a_word() -> None:
+    """Of one shape with those before, and no thoughts."""
+    thought, none = (CANDIDATE.replace(b'"}', b'","thought": %b}' % word, 1) for word in (b"true", b"false"))
+    payloads = [google(candidate=thought)] * 60 + [google(candidate=none)] * 60 + [google(candidate=thought)] * 300
+    assert same_whole("gemini.generate", sse(payloads))[1]
+
+
+def test_what_goes_by_events_is_not_cut_together() -> None:
+    """Repairs, limits and a narrow way that has no such cut."""
+    payloads = [google(b"%d " % n, n) for n in range(700)]
+    late = [in_order(b'"candidatesTokenCount": %d,"totalTokenCount": 3' % n) for n in range(700)]
+    data = sse([*payloads, google(candidate=CANDIDATE.replace(b"0}", b'0,"tokenCount": 1}')), *late])
+    texts = []
+    for options in ({}, {"repairs": ["duplicate_chunks"]}, {"limits": reducer.Limits(max_retained_bytes=1 << 16)}):
+        body: Any = reducer.reduce(data, lanes=False, **options).to_dict()
+        texts.append(body["candidates"][0]["content"]["parts"][0]["text"])
+    assert texts[0] == texts[1] == texts[2] == "".join(f"{n} " for n in range(700)) + "a" * 701
+    same_whole("gemini.generate", data)
 
 
 @pytest.mark.parametrize("name", TWICE)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import reducer
+from reducer import sdk
 
 TOOLS = (
     b'data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"t1","type":"function","function":{"name":"f","arguments":"{"}}],"mood":"calm"},"finish_reason":null}],"vendor":{"zone":[1]}}\n\n'
@@ -233,3 +234,22 @@ def test_no_sdk_has_a_type_for_another_s_dialect(result):
     """Asking for it is misuse."""
     with pytest.raises(reducer.UsageError, match="the anthropic package has no type for openai"):
         result.to_anthropic()
+
+
+def test_what_an_sdk_cannot_read_at_all():
+    """Google's way out: a package that refuses everything, at places that name types, too."""
+
+    class Refused(ValueError):
+        def errors(self):
+            return [{"loc": ("list[int]", "a")}, {"loc": ()}]
+
+    class Model:
+        @staticmethod
+        def model_validate(body):
+            raise Refused
+
+        @staticmethod
+        def model_construct(**body):
+            return body
+
+    assert sdk._pruned(Model, {"a": 1, "b": 2}) == {"b": 2}

@@ -649,16 +649,14 @@ def _varying(front: Any, rest: Any) -> Varying:
     decode_rest = msgspec.json.Decoder(rest).decode
 
     def around(payload: bytes) -> tuple[bytes, bytes] | None:
-        at = payload.rfind(b'"%b"' % _DETAILS.encode())
-        if at < 0:
-            return None
-        cut = len(payload[:at].rstrip(b" \t\r\n,"))
+        before = payload.rpartition(b'"%b"' % _DETAILS.encode())[0]
+        found = before.rstrip(b" \t\r\n,")
         try:
-            decode(payload[:cut] + _CLOSED)
-            decode_rest(b'{"usageMetadata":{' + payload[at:])
+            decode(found + _CLOSED)
+            decode_rest(b'{"usageMetadata":{' + payload[len(before) :])
         except (ValueError, RecursionError):
             return None
-        return b"", payload[cut:]
+        return b"", payload[len(found) :]
 
     def decode_all(fronts: list[bytes]) -> Iterable[Any]:
         try:
