@@ -23,7 +23,6 @@ DIALECTS = {
     "openai.chat": "Chat Completions",
     "openai.responses": "Responses",
     "anthropic.messages": "Anthropic Messages",
-    "openai.completions": "legacy completions",
     "gemini.generate": "Gemini",
 }
 NAMES = {
