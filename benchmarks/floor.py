@@ -19,7 +19,7 @@ class Shape(msgspec.Struct, gc=False):
     """A part of an event. No cycle can form, so the collector need not look at it."""
 
 
-# -- openai.chat -----------------------------------------------------------------------------------
+# -- openai.chat, openai.completions ---------------------------------------------------------------
 
 
 class Candidate(Shape):
@@ -99,6 +99,23 @@ class Chunk(Shape):
     service_tier: str | None = None
     provider: str | None = None
     prompt_filter_results: list[Any] | None = None
+
+
+class TextChoice(Shape):
+    index: int | None = None
+    text: str | None = None
+    logprobs: dict[str, Any] | None = None
+    finish_reason: str | None = None
+
+
+class TextChunk(Shape):
+    id: str | None = None
+    object: str | None = None
+    created: int | None = None
+    model: str | None = None
+    choices: list[TextChoice] | None = None
+    usage: dict[str, Any] | None = None
+    system_fingerprint: str | None = None
 
 
 # -- openai.responses ------------------------------------------------------------------------------
@@ -192,6 +209,7 @@ DECODE = {
     dialect: msgspec.json.Decoder(shape).decode
     for dialect, shape in {
         "openai.chat": Chunk,
+        "openai.completions": TextChunk,
         "openai.responses": ResponseEvent,
         "anthropic.messages": MessageEvent,
         "gemini.generate": GeminiChunk,

@@ -23,6 +23,7 @@ DIALECTS = {
     "openai.chat": "Chat Completions",
     "openai.responses": "Responses",
     "anthropic.messages": "Anthropic Messages",
+    "openai.completions": "legacy completions",
     "gemini.generate": "Gemini",
 }
 NAMES = {

@@ -324,7 +324,7 @@ def test_a_saved_attribute_that_nobody_knows() -> None:
 # -- openai.chat: what only its own tables show elsewhere ---------------------------------------
 
 
-@pytest.mark.parametrize("first", [True])
+@pytest.mark.parametrize("first", [False, True])
 def test_an_event_of_a_text_completion_among_chunks(first: bool) -> None:
     """C43: by name it is a chunk with a text; without the name it is another language's, and counted."""
     other = '{"id":"c1",%s"choices":[{"index":0,"text":"t","matched_stop":null}]}'

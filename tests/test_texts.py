@@ -79,6 +79,14 @@ def test_gemini(name: str) -> None:
     assert check("gemini.generate", [msgspec.json.encode(chunk) for chunk in GEMINI[name][:20]])
 
 
+def choice(text: str | None = "a", index: int = 0, **others: Any) -> dict[str, Any]:
+    return {"index": index, "text": text, "finish_reason": None, **others}
+
+
+def completion(*choices: dict[str, Any], **others: Any) -> bytes:
+    return msgspec.json.encode({"id": "c", "created": 1, "model": "m", "choices": choices, **others})
+
+
 # Chunks that add more than their text, or none, behind some of text.
 GEMINI_ODD: dict[str, dict[str, Any]] = {
     "unknown": {**piece(), "odd": 1},
@@ -100,7 +108,25 @@ GEMINI_ODD: dict[str, dict[str, Any]] = {
     "rated": with_candidate(piece(), safetyRatings=[{"category": "C"}]),
     "grounded": with_candidate(piece(), groundingMetadata={"a": 1}),
 }
+COMPLETIONS_ODD: dict[str, bytes] = {
+    "unknown": completion(choice(), odd=1),
+    "unknown-in-choice": completion(choice(odd=1)),
+    "another-id": completion(choice(), id="d"),
+    "another-model": completion(choice(), model="n"),
+    "no-choices": completion(),
+    "another-choice": completion(choice(index=1)),
+    "empty": completion(choice("")),
+    "no-text": completion(choice(None)),
+    "tokens": completion(choice(token_ids=[1])),
+    "logprobs": completion(choice(logprobs={"tokens": ["a"]})),
+    "no-logprobs": completion(choice(logprobs=None)),
+    "finish": completion(choice(finish_reason="stop")),
+    "stop": completion(choice(stop_reason=7)),
+    "filtered": completion(choice(content_filter_results={"hate": {"filtered": False}})),
+    "usage-lost": completion(choice(), usage={"completion_tokens": 0}),
+}
 ODD = {f"gemini.generate/{name}": msgspec.json.encode(chunk) for name, chunk in GEMINI_ODD.items()}
+ODD |= {f"openai.completions/{name}": payload for name, payload in COMPLETIONS_ODD.items()}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -108,6 +134,8 @@ def test_odd(name: str) -> None:
     """A chunk that does more than to add its text is none for the lanes, at least at its first time."""
     dialect = load(name.partition("/")[0])
     text = msgspec.json.encode(piece())
+    if dialect.name == "openai.completions":
+        text = completion(choice(), usage={"completion_tokens": 3})
     state, _, event = handled(dialect, [text] * 4)
 
     assert dialect.texts(state, event) is not None

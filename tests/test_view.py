@@ -119,6 +119,9 @@ SAMPLES = {
     "gemini_generate/no-content.sse": View("assistant", finish_reason="length", usage=Usage(7, 50, 57, None, 50)),
     "gemini_generate/safety.sse": View("assistant", "Well", finish_reason="content_filter"),
     "gemini_generate/blocked-prompt.sse": View(finish_reason="content_filter", usage=Usage(7, None, 7)),
+    "openai_completions/text.sse": View(text="High tide now", finish_reason="stop", usage=Usage(4, 3, 7)),
+    "openai_completions/text-generation-inference.sse": View(text="At six", finish_reason="stop"),
+    "openai_completions/truncated.sse": View(text="High tide"),
 }  # fmt: skip
 
 
@@ -165,6 +168,7 @@ def test_every_dialect_has_a_view(dialect):
     ("name", "texts"),
     [
         ("openai_chat/n3.sse", ["Ebb.", "Flood", "Slack water"]),
+        ("openai_completions/choices.sse", ["Six", "Seven"]),
         ("gemini_generate/candidates.sse", ["Six", "Seven"]),
         ("openai_responses/text.sse", ["The tide turns at dawn – 05:12."]),
         ("anthropic_messages/stop-sequence.sse", ["High tide at 05:12."]),

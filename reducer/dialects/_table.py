@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reducer.dialects.anthropic_messages import Message
     from reducer.dialects.gemini_generate import GenerateContentResponse
     from reducer.dialects.openai_chat import ChatCompletion
+    from reducer.dialects.openai_completions import Completion
     from reducer.dialects.openai_responses import Response
     from reducer.engine import Keywords, Reducer
     from reducer.result import Result
@@ -25,6 +26,7 @@ DIALECTS = {
     "openai.responses": "openai_responses",
     "anthropic.messages": "anthropic_messages",
     "gemini.generate": "gemini_generate",
+    "openai.completions": "openai_completions",
 }
 
 BodyT = TypeVar("BodyT")
@@ -53,6 +55,10 @@ class Named(Generic[BodyT]):
             self: Reducer[GenerateContentResponse], dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
         ) -> None: ...
         @overload
+        def __init__(  # type: ignore[misc]
+            self: Reducer[Completion], dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+        ) -> None: ...
+        @overload
         def __init__(self: Reducer[Any], dialect: str = ..., **options: Unpack[Keywords]) -> None: ...  # type: ignore[misc]
         def __init__(self: Any, dialect: str = "auto", **options: Any) -> None: ...
 
@@ -75,6 +81,10 @@ if TYPE_CHECKING:
         data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
     ) -> Result[GenerateContentResponse]: ...
     @overload
+    def reduces(
+        data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+    ) -> Result[Completion]: ...
+    @overload
     def reduces(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> Result[Any]: ...
     def reduces(data: Any, dialect: str = "auto", **options: Any) -> Any:
         """Reduce a complete stream to its result."""
@@ -95,6 +105,10 @@ if TYPE_CHECKING:
     def reduces_all(
         data: Any, dialect: Literal["gemini.generate"], **options: Unpack[Keywords]
     ) -> list[Result[GenerateContentResponse]]: ...
+    @overload
+    def reduces_all(
+        data: Any, dialect: Literal["openai.completions"], **options: Unpack[Keywords]
+    ) -> list[Result[Completion]]: ...
     @overload
     def reduces_all(data: Any, dialect: str = ..., **options: Unpack[Keywords]) -> list[Result[Any]]: ...
     def reduces_all(data: Any, dialect: str = "auto", **options: Any) -> Any:

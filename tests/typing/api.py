@@ -7,6 +7,7 @@ import reducer
 from reducer.dialects.anthropic_messages import Message
 from reducer.dialects.gemini_generate import GenerateContentResponse
 from reducer.dialects.openai_chat import ChatCompletion
+from reducer.dialects.openai_completions import Completion
 from reducer.dialects.openai_responses import Response
 
 
@@ -16,14 +17,17 @@ def known_dialects(data: bytes) -> None:
     assert_type(reducer.reduce(data, "openai.responses"), reducer.Result[Response])
     assert_type(reducer.reduce(data, "anthropic.messages"), reducer.Result[Message])
     assert_type(reducer.reduce(data, "gemini.generate"), reducer.Result[GenerateContentResponse])
+    assert_type(reducer.reduce(data, "openai.completions"), reducer.Result[Completion])
     assert_type(reducer.reduce_all(data, dialect="openai.chat"), list[reducer.Result[ChatCompletion]])
     assert_type(reducer.reduce_all(data, "openai.responses"), list[reducer.Result[Response]])
     assert_type(reducer.reduce_all(data, "anthropic.messages"), list[reducer.Result[Message]])
     assert_type(reducer.reduce_all(data, "gemini.generate"), list[reducer.Result[GenerateContentResponse]])
+    assert_type(reducer.reduce_all(data, "openai.completions"), list[reducer.Result[Completion]])
     assert_type(reducer.Reducer("openai.chat"), reducer.Reducer[ChatCompletion])
     assert_type(reducer.Reducer("openai.responses").close(), reducer.Result[Response])
     assert_type(reducer.Reducer("anthropic.messages").close(), reducer.Result[Message])
     assert_type(reducer.Reducer("gemini.generate").close(), reducer.Result[GenerateContentResponse])
+    assert_type(reducer.Reducer("openai.completions").close(), reducer.Result[Completion])
     assert_type(reducer.Reducer.resume(data), reducer.Reducer[Any])
     assert_type(reducer.Reducer("openai.chat").snapshot().body, ChatCompletion | None)
 
