@@ -92,7 +92,7 @@ class Trust:
             data = self.release() + data
         if not self._begun:
             line = data[:_LONGEST].partition(b"\n")[0]
-            self._begun = len(line) < len(data)
+            self._begun = len(line) < len(data) or len(line) == _LONGEST
             self.off = not EVENT.startswith(line[: len(EVENT)]) or b"\r" in line
         at = 0
         while at < len(data) and not self.off:

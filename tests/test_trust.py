@@ -146,6 +146,12 @@ def test_corpus():
     assert left_out > 0.9 * named
 
 
+def test_a_stream_that_begins_with_a_long_line():
+    """Its bytes one by one are no other beginning."""
+    for size in range(40, 120):
+        assert same(b"event: " + b"x" * size + b"\n\n" + b"".join(text_stream(WORDS)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_mutants(seed):
