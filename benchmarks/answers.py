@@ -1,7 +1,7 @@
-"""What a body says, in plain lists: the common ground on which the reducer and its rivals are compared.
+"""The facets of a body in which the reducer and its peers are compared, as plain lists.
 
-A rival's final object differs from the wire's in much that is nobody's answer (defaults, renamed keys). What
-is compared is what a caller asked for; a facet that a rival lacks counts as disagreement as much as a wrong one.
+A peer's final object differs from the wire's in defaults and renamed keys, which are no part of the answer. Only the
+facets that a caller asked for are compared; a facet that a peer lacks counts as a disagreement, as a wrong one does.
 Standard library only: this module runs in the peers' environments too.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 Answer = dict[str, Any]
 
 
-def of_chat(body: dict[str, Any]) -> Answer:
+def read_chat(body: dict[str, Any]) -> Answer:
     """Return the facets of a chat completion in OpenAI's shape."""
     choices = sorted(body.get("choices") or [], key=lambda choice: choice.get("index") or 0)
     messages = [choice.get("message") or {} for choice in choices]
@@ -29,10 +29,10 @@ def of_chat(body: dict[str, Any]) -> Answer:
         "filters": [choice.get("content_filter_results") or {} for choice in choices],
         "usage": [usage.get("prompt_tokens"), usage.get("completion_tokens")],
     }
-    return _said(facets)
+    return _drop_empty(facets)
 
 
-def of_responses(body: dict[str, Any]) -> Answer:
+def read_responses(body: dict[str, Any]) -> Answer:
     """Return the facets of a response."""
     output = body.get("output") or []
     usage = body.get("usage") or {}
@@ -44,19 +44,19 @@ def of_responses(body: dict[str, Any]) -> Answer:
         "status": body.get("status"),
         "usage": [usage.get("input_tokens"), usage.get("output_tokens")],
     }
-    return _said(facets)
+    return _drop_empty(facets)
 
 
-OF = {"openai.chat": of_chat, "openai.responses": of_responses}
+READERS = {"openai.chat": read_chat, "openai.responses": read_responses}
 
 
-def difference(mine: Answer, theirs: Answer) -> list[str]:
+def find_differences(mine: Answer, theirs: Answer) -> list[str]:
     """Return the names of the facets in which two answers differ."""
     return [facet for facet in {**mine, **theirs} if mine.get(facet) != theirs.get(facet)]
 
 
-def _said(facets: Answer) -> Answer:
-    """Leave out facets of which nothing was said."""
+def _drop_empty(facets: Answer) -> Answer:
+    """Leave out empty facets."""
     return {name: value for name, value in facets.items() if not isinstance(value, list) or any(value)}
 
 

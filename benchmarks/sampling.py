@@ -1,9 +1,11 @@
-"""One timing sample: at least so many nanoseconds of calls, over streams with ids of their own.
+"""One timing sample: calls that together last at least a given time.
 
-Every call of a sample gets a stream that no call had before, made outside the timing, so that nothing that a
-contender remembers of one stream helps it with the next, and so many of them that they do not fit the cache of
-the processor's core. Only a pass over more than `most` bytes goes round again. The garbage collector is on, as
-it is where people work; it runs once before the sample.
+The streams of a sample are prepared before the clock starts. Each is the next stream of the pool; where a synthetic
+stream has ids, each call gets other ids, so that a cache of ids or of whole payloads does not help a contender. Streams
+from files are unchanged. If the prepared streams exceed `_MAX_BYTES`, they are used more than once.
+
+The garbage collector is on, and runs once before each sample. Time is the processor time of the process, so that other
+processes do not count.
 """
 
 from __future__ import annotations
@@ -11,95 +13,87 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Callable
-from time import perf_counter_ns
+from time import process_time_ns
 from typing import Any, NamedTuple
 
 from benchmarks.streams import Stream
 
-MOST_BYTES = 64 << 20  # of streams prepared at once
-_LONGEST_PASS = 1_000_000_000  # a pool that takes longer than this is not passed whole
+_MAX_BYTES = 64 << 20  # of streams prepared together
+_LONG_CALL = 1_000_000_000  # nanoseconds; a contender that needs more for one stream gets one call a sample
+_MAX_PASS = 1_000  # streams; a sample covers a smaller pool completely, and a larger one only in part
 
 
 class Method(NamedTuple):
-    """How to measure."""
+    """Settings of a measurement."""
 
-    repeat: int = 7  # samples of everything; the median counts
+    repeat: int = 9  # samples of each mode; the median of the ratios counts
     least: int = 50_000_000  # nanoseconds of a sample
-    tiny: bool = False  # only to see whether it runs
+    is_tiny: bool = False  # only to see whether everything runs
 
 
 class Sample(NamedTuple):
-    """What one sample measured."""
+    """The result of one sample."""
 
     nanoseconds: int
     calls: int
     events: int
 
     def each(self) -> float:
-        """Return the nanoseconds an event."""
-        return self.nanoseconds / self.events
+        """Return the nanoseconds for each event."""
+        return self.nanoseconds / max(self.events, 1)
 
 
 class Pool:
-    """Templates, taken by turns, each time with ids of their own."""
+    """The streams of a workload, in rotation."""
 
     _numbers = itertools.count(1)
 
-    def __init__(self, templates: list[Stream]) -> None:
-        self.size = len(templates)
-        self._templates = [(template, len(template.payloads())) for template in templates]
+    def __init__(self, streams: list[Stream]) -> None:
+        self.size = len(streams)
+        self._streams = [(stream, len(stream.payloads())) for stream in streams]
         self._next = 0
 
     def take(self) -> tuple[Stream, int]:
-        """Return a stream that never was before, and the number of its events."""
-        template, events = self._templates[self._next % self.size]
+        """Return the next stream, with other ids than before, and the number of its events."""
+        stream, events = self._streams[self._next % self.size]
         self._next += 1
-        return template.named(next(self._numbers)), events
+        return stream.named(next(self._numbers)), events
 
 
 class Sampler:
-    """Takes samples of one way to reduce one pool of streams."""
+    """Takes samples of one mode on the streams of one pool."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        prepare: Callable[[Stream], Any],
-        run: Callable[[Any], Any],
-        least: int,
-        most: int = MOST_BYTES,
-    ) -> None:
+    def __init__(self, pool: Pool, prepare: Callable[[Stream], Any], run: Callable[[Any], Any], least: int) -> None:
         self._pool = pool
         self._prepare = prepare
         self._run = run
         self._least = least
-        self._most = most
-        self._calls = 0
+        self._calls = 0  # of a sample; 0: not known yet
 
     def sample(self) -> Sample:
-        """Take one; the first call finds out how many calls it takes."""
+        """Take one sample. The first sample also determines the number of calls."""
         if not self._calls:
-            first = self._timed(1)
-            if first.nanoseconds > _LONGEST_PASS:
+            first = self._time(1)
+            if first.nanoseconds > _LONG_CALL:
                 return first
-            # What is made at the first use is not the stream's cost.
-            passed = self._timed(1)
-            self._calls = self._enough(passed.nanoseconds / passed.calls)
-        sample = self._timed(self._calls)
+            second = self._time(1)  # the first call also pays for imports and caches
+            self._calls = self._count_calls(second.nanoseconds)
+        sample = self._time(self._calls)
         while sample.nanoseconds < self._least:
-            self._calls = self._enough(sample.nanoseconds / sample.calls, at_least=self._calls * 5 // 4 + 1)
-            sample = self._timed(self._calls)
+            self._calls = self._count_calls(sample.nanoseconds / sample.calls, at_least=self._calls * 5 // 4 + 1)
+            sample = self._time(self._calls)
         return sample
 
-    def _enough(self, each: float, at_least: int = 1) -> int:
-        calls = max(int(1.1 * self._least / each) + 1, at_least)
-        whole = self._pool.size
-        # Whole passes where they can be had: streams of a pool differ.
-        return -(-calls // whole) * whole if whole * each < _LONGEST_PASS else calls
+    def _count_calls(self, each: float, at_least: int = 1) -> int:
+        """Return how many calls take long enough, rounded up to whole passes of a small pool."""
+        calls = max(int(1.1 * self._least / max(each, 1)) + 1, at_least)
+        size = self._pool.size
+        return -(-calls // size) * size if size <= _MAX_PASS else calls
 
-    def _timed(self, calls: int) -> Sample:
+    def _time(self, calls: int) -> Sample:
         prepared = []
         size = events = 0
-        while len(prepared) < calls and size < self._most:
+        while len(prepared) < calls and size < _MAX_BYTES:
             stream, count = self._pool.take()
             size += len(stream.data)
             events += count
@@ -107,9 +101,9 @@ class Sampler:
         rounds = -(-calls // len(prepared))
         run = self._run
         gc.collect()
-        begin = perf_counter_ns()
+        begin = process_time_ns()
         for _ in range(rounds):
             for one in prepared:
                 run(one)
-        end = perf_counter_ns()
+        end = process_time_ns()
         return Sample(end - begin, rounds * len(prepared), rounds * events)

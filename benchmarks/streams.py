@@ -1,9 +1,9 @@
-"""A stream's bytes: made from a template, given ids of its own, and cut as others want it.
+"""The bytes of a stream, with ids that can be replaced, and their cuts into reads.
 
-A template holds `ID` wherever an id of the stream stands, and `CREATED` where the time does. `named` puts the
-stream's own in their place, of the same length, so that no two streams that are timed share them. Cutting is
-plain splitting, good for what the makers write and for nothing else. Standard library only: this module runs
-in the peers' environments too.
+A maker writes `ID` for each id of the stream, and `CREATED` for each time. `Stream.named` replaces both by other values
+of the same length. Events are cut at blank lines (at line ends in JSON lines), without a parser.
+
+This module imports only the standard library, because it also runs in the environments of other accumulators.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CREATED = 1_700_000_000
 
 
 class Stream(NamedTuple):
-    """One response as it comes over the wire."""
+    """The bytes of one response."""
 
     dialect: str
     data: bytes
@@ -27,21 +27,22 @@ class Stream(NamedTuple):
         return Stream(self.dialect, data.replace(b"%d" % CREATED, b"%d" % (CREATED + number)))
 
     def payloads(self) -> list[bytes]:
-        """Return the JSON of every event, framed; end markers are none."""
-        payloads = [event.partition(b"data: ")[2] for event in self.data.split(self.end())]
+        """Return the JSON of every event, without end markers."""
+        events = self.data.split(self.end())
+        payloads = [event if event.startswith(b"{") else event.partition(b"data: ")[2] for event in events]
         return [payload for payload in payloads if payload and payload != b"[DONE]"]
 
     def events(self) -> list[bytes]:
-        """Return the bytes one event each, as a server sends them."""
+        """Return the bytes one event a read, as a server sends them."""
         end = self.end()
         events = [event + end for event in self.data.split(end)]
         last = events.pop()[: -len(end)]
         return [*events, last] if last else events
 
     def reads(self, size: int) -> list[bytes]:
-        """Return the bytes in pieces of one size, as a network delivers them."""
+        """Return the bytes in reads of one size, as a network delivers them."""
         return [self.data[at : at + size] for at in range(0, len(self.data), size)]
 
     def end(self) -> bytes:
-        """Return what ends an event: the line end twice."""
-        return b"\r\n\r\n" if b"\r\n\r\n" in self.data else b"\n\n"
+        """Return the bytes that end an event."""
+        return next((end for end in (b"\r\n\r\n", b"\n\n") if end in self.data), b"\n")

@@ -1,4 +1,4 @@
-"""Seeded text in fragments, as models stream it: a token a delta, some with escapes, some not ASCII."""
+"""Seeded text in fragments, as models stream it: a token a delta, some with escapes, some that are not ASCII."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""Turns the stream of a language-model API into the one object that a call without streaming returns."""
+"""Reduce the stream of a language-model API to the one object that a non-streaming call returns."""
 
-from reducer.engine import Reducer
 from reducer.errors import (
     ClosedError,
     ContentError,
@@ -10,13 +9,21 @@ from reducer.errors import (
     StateError,
     UsageError,
 )
-from reducer.result import Limits, Problem, ProviderError, Result, Timing
+from reducer.one_call import iter_results, reduce, reduce_all
+from reducer.problems import Problem
+from reducer.reducer import Reducer
+from reducer.result import Limits, ProviderError, Result, Timing
+from reducer.row import ROW
 from reducer.view import ToolCallView, UsageView, View
-from reducer.whole import reduce, reduce_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reducer import types as types
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ROW",
     "ClosedError",
     "ContentError",
     "Limits",
@@ -34,6 +41,16 @@ __all__ = [
     "UsageView",
     "View",
     "__version__",
+    "iter_results",
     "reduce",
     "reduce_all",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load `reducer.types` on the first access: it imports every dialect that is used."""
+    if name != "types":
+        raise AttributeError(f"module 'reducer' has no attribute {name!r}")
+    import importlib
+
+    return importlib.import_module("reducer.types")

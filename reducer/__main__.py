@@ -1,4 +1,4 @@
-"""``python -m reducer`` is the command ``reducer``."""
+"""``python -m reducer`` runs the same command line as ``reducer``."""
 
 import sys
 

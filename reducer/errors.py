@@ -1,23 +1,26 @@
-"""What this package raises. What the wire says is never raised, unless ``strict=True`` asks for it.
+"""The exceptions of this package, and its logger.
+
+The content of a stream never raises, unless the caller asks for that with ``strict=True``.
 
 - `ReducerError`
-    - `UsageError` (also a `ValueError`): the caller's mistake, raised at once and always.
+    - `UsageError` (also a `ValueError`): the caller made a mistake. Always raised, by the call that is wrong.
         - `ClosedError`: something was fed after `Reducer.close`.
-        - `StateError`: `Reducer.resume` was given bytes that are no state of this version.
-    - `ProblemError`: ``strict=True``, and the first problem has been seen. Has ``problem``.
-    - `ContentError` (also a `ValueError`): compressed bytes are not what they were said to be. Has ``encoding``.
-    - `MissingExtraError` (also an `ImportError`): an optional dependency is not installed. Has ``extra``.
+        - `StateError`: the bytes given to `Reducer.resume` are not a saved state of this version.
+    - `ProblemError`: the stream has a problem, under ``strict=True``. Has ``problem``.
+    - `ContentError` (also a `ValueError`): a compressed body cannot be decompressed. Has ``encoding`` and ``cause``.
+    - `MissingExtraError` (also an `ImportError`): an optional dependency is not installed. Has ``feature``, ``package``
+      and ``extra``.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from reducer.result import Problem
+from typing import Any
+
+from reducer.problems import Problem
 
 
 class ReducerError(Exception):
-    """The base of everything this package raises on purpose."""
+    """The base of all exceptions that this package raises on purpose."""
 
 
 class UsageError(ReducerError, ValueError):
@@ -25,11 +28,11 @@ class UsageError(ReducerError, ValueError):
 
 
 class ClosedError(UsageError):
-    """A closed reducer was fed."""
+    """Something was fed to a reducer that is closed."""
 
 
 class StateError(UsageError):
-    """The bytes given to ``resume`` are not a saved state that this version can read."""
+    """The bytes given to `Reducer.resume` are not a saved state that this version can read."""
 
 
 class ProblemError(ReducerError):
@@ -47,7 +50,7 @@ class ProblemError(ReducerError):
 
 
 class ContentError(ReducerError, ValueError):
-    """A body cannot be decompressed: broken, of another encoding, or larger than allowed."""
+    """A compressed body cannot be decompressed: it is damaged, has another encoding, or is larger than allowed."""
 
     def __init__(self, encoding: str, cause: str) -> None:
         super().__init__(f"content encoding {encoding}: {cause}")
@@ -59,7 +62,7 @@ class ContentError(ReducerError, ValueError):
 
 
 class MissingExtraError(ReducerError, ImportError):
-    """A package that an optional feature needs is not installed."""
+    """An optional feature needs a package that is not installed."""
 
     def __init__(self, feature: str, package: str, extra: str | None = None) -> None:
         install = f"stream-reducer[{extra}]" if extra else package
@@ -70,3 +73,20 @@ class MissingExtraError(ReducerError, ImportError):
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str | None]]:
         return (MissingExtraError, (self.feature, self.package, self.extra))
+
+
+_logger: Any = None
+
+
+def log(level: str, message: str, *facts: object) -> None:
+    """Log to the logger ``reducer``: numbers and names, never content.
+
+    Nothing is printed unless the host configures logging.
+    """
+    global _logger
+    if _logger is None:
+        import logging  # imported late, because it would take a third of the import time of `reducer`
+
+        _logger = logging.getLogger("reducer")
+        _logger.addHandler(logging.NullHandler())
+    getattr(_logger, level)(message, *facts)

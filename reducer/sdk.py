@@ -1,81 +1,98 @@
-"""A body as the type of a provider's own package, which nothing else here needs.
+"""Convert a body into an object of a provider's own Python package.
 
-A body that such a type allows is validated. Any other is constructed, because providers send more than the packages
-know, and a stream may have been cut: openai's and anthropic's own ``construct`` builds the inner objects too and keeps
-whatever there is. google-genai has none; its client drops the keys that its types do not declare before it validates,
-and so does this; a value of another type than declared is left out as well.
+A body that the package's type accepts is validated. Real bodies are not always accepted, because providers send more
+than their packages declare, and because a stream may have been cut:
+
+- openai and anthropic: the body is passed to the type's ``construct``, which builds the inner objects too and keeps
+  every value.
+- google-genai has no such method. Its own client drops undeclared keys before it validates. `_validate_part` drops
+  every value that the type refuses, and validates the rest.
+
+The packages are imported here, when a conversion is asked for. Nothing else in `reducer` needs them.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from reducer.errors import MissingExtraError
 
-# Package -> what needs it, its name, and the extra that installs it.
-_SDKS = {
+# Package -> the arguments of `MissingExtraError`: the feature, the distribution, and the extra that installs it.
+_MISSING = {
     "openai": ("Result.to_openai()", "openai", "openai"),
     "anthropic": ("Result.to_anthropic()", "anthropic", "anthropic"),
     "google": ("Result.to_gemini()", "google-genai", "gemini"),
 }
-# By package, the modules and names of the types that a body may be, the usual one first.
+# Package -> (module, name) of each type that a body may be converted into, the preferred type first.
 SdkTypes = dict[str, tuple[tuple[str, str], ...]]
 
 
 def to_sdk(package: str, types: tuple[tuple[str, str], ...], body: dict[str, Any]) -> Any:
-    """Make a body the type of a package that fits it best; the body may be changed by it.
+    """Convert a body into the type that fits best. The conversion may change ``body``.
 
-    Raises `MissingExtraError` without the package.
+    The best type refuses the fewest values. Among equals, it leaves the fewest keys undeclared, then comes first.
+
+    Raises `MissingExtraError` if the package is not installed.
     """
-    models = [_imported(package, module, name) for module, name in types]
-    fits = [_fit(model, body) for model in models]
-    refused, _, place, made = min((*fit[:2], place, fit[2]) for place, fit in enumerate(fits))
-    if not refused:
-        return made
-    model = models[place]
-    return _pruned(model, body) if package == "google" else model.construct(**body)
+    models = [_import_model(package, module, name) for module, name in types]
+    fits = [_validate(model, body) for model in models]
+    best = min(range(len(models)), key=lambda place: (fits[place].refused, fits[place].undeclared))
+    if not fits[best].refused:
+        return fits[best].converted
+    model = models[best]
+    return _validate_part(model, body) if package == "google" else model.construct(**body)
 
 
-def _imported(package: str, module: str, name: str) -> Any:
+def _import_model(package: str, module: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.partition(".")[0] != package:
-            raise
-        raise MissingExtraError(*_SDKS[package]) from missing
+            raise  # a module inside the SDK is missing: a defect of the installation, not a missing extra
+        raise MissingExtraError(*_MISSING[package]) from missing
 
 
-def _fit(model: Any, body: dict[str, Any]) -> tuple[int, int, Any]:
-    """How much of a body a type refuses, and how many of its keys it does not know; and the object, if there is one."""
+class _Fit(NamedTuple):
+    """How well a type fits a body."""
+
+    refused: int  # values that the type refuses
+    undeclared: int  # top-level keys that the type does not declare
+    converted: Any  # the object; None if the type refuses any value
+
+
+def _validate(model: Any, body: dict[str, Any]) -> _Fit:
     try:
-        made = model.model_validate(body)
-    except Exception as error:  # google-genai's own checks raise what they like
-        return len(_places(error)) or 1, 0, None
-    return 0, len(made.model_extra or ()), made
+        converted = model.model_validate(body)
+    except Exception as error:  # validators inside google-genai raise other types than pydantic's ValidationError
+        return _Fit(len(_error_paths(error)) or 1, 0, None)
+    return _Fit(0, len(converted.model_extra or ()), converted)
 
 
-def _places(error: Exception) -> list[tuple[Any, ...]]:
-    """Where a validation failed, in the order of the body."""
-    return [one["loc"] for one in getattr(error, "errors", list)()]
+def _error_paths(error: Exception) -> list[tuple[Any, ...]]:
+    """Return the path to each refused value, in the order of the body."""
+    return [details["loc"] for details in getattr(error, "errors", list)()]
 
 
-def _pruned(model: Any, body: dict[str, Any]) -> Any:
-    """Validate a body without what its type refuses."""
-    while True:  # an error may hide others further in
+def _validate_part(model: Any, body: dict[str, Any]) -> Any:
+    """Validate a body after removing every value that its type refuses."""
+    while True:  # pydantic may report further errors only after the first ones are gone
         try:
             return model.model_validate(body)
         except Exception as error:
-            # From the end, so that places in a list stay those they were.
-            if not [place for place in reversed(_places(error)) if _drop(body, place)]:
+            # In reverse order, because removing a list entry moves the entries after it.
+            if not [path for path in reversed(_error_paths(error)) if _remove(body, path)]:
                 return model.model_construct(**body)
 
 
-def _drop(body: Any, place: tuple[Any, ...]) -> bool:
-    """Take out what is at a place, as near as that is there: some of its steps name types, not keys."""
+def _remove(body: Any, path: tuple[Any, ...]) -> bool:
+    """Remove the value at a path of pydantic's; return whether anything was removed.
+
+    Some steps of such a path name types instead of keys. Those steps are skipped.
+    """
     found: tuple[Any, Any] | None = None
     node = body
-    for key in place:
+    for key in path:
         if (type(node) is dict and key in node) or (type(node) is list and type(key) is int and key < len(node)):
             found = (node, key)
             node = node[key]

@@ -1,44 +1,54 @@
-"""One small message for every dialect: what a final body says, in common names.
+"""`View`: a small message with the same field names for every dialect.
 
-A view is a pure function of the final body, made by the function that each dialect gives. Nothing is guessed and
-nothing is forced: what has no common name reads ``None`` here, or is not here at all, and stays in the body.
+Each dialect has a function that builds the view from the final body, and from the tool calls that the stream left
+incomplete. A view does not guess: a value without a common name is ``None`` in the view, or is not in the view at all.
+The body still holds the value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-# What a caller has to tell apart: the answer is there, was cut, waits for tools to be run, or was withheld. Every
-# dialect has words for these four; for the rest (a pause, a malformed call, an error) no word means the same twice.
+# The four outcomes that every dialect can express: the answer is complete, was cut, needs tools to be run, or was
+# withheld. Other outcomes, such as a pause or an error, have no common meaning across dialects.
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+# The tool calls that the stream did not close, each with the text of its arguments so far. The key is the position of
+# the choice in the body, and the position of the call in the list of the body that holds it.
+Incomplete = Mapping[tuple[int, int], str]
 
 
 class ToolCallView(msgspec.Struct, frozen=True):
-    """A call of a tool that the caller is to run.
+    """A tool call that the caller has to run.
 
-    ``arguments`` is the value that the arguments' JSON says. What is no JSON, because the call was cut short or
-    because a custom tool takes free text, is in ``unparsed`` as it came, and ``arguments`` reads ``None``.
-    Both read ``None`` where no arguments came, or blank ones. Where bodies have parsed values, as Anthropic's and
-    Gemini's do, ``arguments`` is that of the body: of a call that was cut short, what it began with or got so far,
-    and the problems ``input_not_json`` and ``call_not_closed`` say so.
+    Run a call only if it is ``complete``: the stream closed the call, its arguments are JSON, blank or a custom tool's
+    free text, and the finish reason is neither ``length`` nor ``content_filter``.
+
+    The ``arguments`` of a complete call are the decoded value of their JSON text; blank arguments are ``{}``. The free
+    text of a custom tool is in ``unparsed``, and ``arguments`` is ``None``.
+
+    If a call is not complete, ``arguments`` is ``None``, and ``unparsed`` is the text of the arguments so far.
     """
 
     id: str | None = None
     name: str | None = None
     arguments: Any = None
     unparsed: str | None = None
+    complete: bool = True
 
 
 class UsageView(msgspec.Struct, frozen=True):
-    """Token counts of the whole response. A reported 0 is 0; what was not reported is ``None``.
+    """Token counts of the whole response. A count is ``None`` if the provider did not report it; a reported 0 is 0.
 
-    ``input_tokens`` is all that the model read: tokens from a cache and into one, and results of tools that ran at
-    the provider, are in it also where the provider counts them beside it (Anthropic, Gemini). ``output_tokens`` is
-    all that it wrote, reasoning included, also where the provider counts that beside it (Gemini, xAI).
-    ``total_tokens`` is as reported, or their sum. ``cached_tokens``, read from a cache, are a part of the input, and
-    ``reasoning_tokens`` one of the output.
+    ``input_tokens`` counts everything that the model read. It includes tokens read from a cache, tokens written to a
+    cache, and results of tools that the provider ran, even if the provider counts those separately (Anthropic,
+    Gemini). ``output_tokens`` counts everything that the model wrote. It includes reasoning, even if the provider
+    counts reasoning separately (Gemini, xAI). ``total_tokens`` is the reported total, or the sum of input and output
+    if no total was reported. ``cached_tokens`` is the part of the input that was read from a cache, and
+    ``reasoning_tokens`` is the part of the output that is reasoning.
     """
 
     input_tokens: int | None = None
@@ -49,13 +59,15 @@ class UsageView(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True):
-    """The message of one choice, whatever the dialect.
+    """The message of one choice, with the same fields for every dialect.
 
-    ``text``, ``reasoning`` and ``refusal`` join all their pieces, and read ``None`` where there are none; a reasoning
-    that is said under several names is taken once. ``tool_calls`` are those that the caller is to run; what the
-    provider ran itself stays in the body. ``finish_reason`` is ``stop``, ``length``, ``tool_calls`` or
-    ``content_filter``, and ``None`` while there is none, or where it is none of these. A model that stopped and
-    left calls to run ended with ``tool_calls`` in every dialect, though the wire may have said ``stop``.
+    ``text``, ``reasoning`` and ``refusal`` are each the joined text of all their parts, or ``None`` if there are no
+    such parts. Reasoning that the body repeats under several keys appears only once. ``tool_calls`` holds the calls
+    that the caller has to run; calls that the provider ran itself are only in the body.
+
+    ``finish_reason`` is ``stop``, ``length``, ``tool_calls`` or ``content_filter``. It is ``None`` if the body has no
+    finish reason yet, or one that is none of these four. If the provider says ``stop`` and the caller has calls to
+    run, ``finish_reason`` is ``tool_calls``.
     """
 
     role: str | None = None

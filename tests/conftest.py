@@ -1,11 +1,11 @@
-"""What all tests share: the option ``--no-skips`` of CI, and hypothesis' profiles."""
+"""Settings of all tests: the option ``--no-skips`` of CI, and the profiles of hypothesis."""
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A shared machine may stall for seconds: time is measured by benchmarks, never by tests.
+# A shared machine may stall for seconds, so no example of hypothesis has a deadline.
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile(
     "ci", deadline=None, print_blob=True, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -15,7 +15,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 
 def pytest_addoption(parser):
-    parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure: everything is installed")
+    parser.addoption("--no-skips", action="store_true", help="report a skipped test as a failure")
 
 
 def _failed(report):

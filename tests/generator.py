@@ -1,10 +1,11 @@
-"""Streams made from messages: what a server does, backwards from what a reducer does.
+"""Generated streams: from a final body to the events of a server, the inverse of a reducer.
 
-Hypothesis draws a final body (`BODIES`), and a seed decides everything else: where texts are cut, how choices, calls
-and items interleave, which of the done events come, how the JSON is written and framed. `streams` puts both together.
-A stream made here conforms to its dialect: it must give the body, with no problem, whatever repair is allowed.
+Hypothesis draws a final body (`BODIES`). A seed determines the rest: where texts are cut, how choices, calls and items
+alternate, which done events come, and how the JSON is written and framed. `streams` combines both. A generated stream
+conforms to its dialect: it must give the body without a problem, whichever repair is allowed.
 
-What must not break a reader is what the texts say: separators, quotes, escapes, line ends, and characters of all sizes.
+The texts contain separators, quotes, escapes, line ends, and characters of all sizes, because a reader might confuse
+them with framing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ DONE: Event = (None, "[DONE]")
 
 
 class Stream(NamedTuple):
-    """A stream, and what it must give."""
+    """A stream, and the body that it must give."""
 
     dialect: str
     body: dict[str, Any]
@@ -32,7 +33,7 @@ class Stream(NamedTuple):
         return b"".join(self.reads)
 
 
-# -- what a message says -------------------------------------------------------------------------
+# -- values in messages --------------------------------------------------------------------------
 
 ODD = (
     "aaaaaaaaa",
@@ -48,7 +49,7 @@ short_texts = st.lists(fragments, max_size=8).map("".join)
 
 @st.composite
 def texts(draw: Any, least: int = 0) -> str:
-    """A text of any kind; one in eight is long enough for several reads."""
+    """Draw a text of any kind; one in eight is long enough for several reads."""
     text: str = draw(short_texts)
     if draw(st.integers(0, 7)) == 7:
         rng = Random(draw(st.integers(0, 1000)))
@@ -60,15 +61,20 @@ def texts(draw: Any, least: int = 0) -> str:
     return text if len(text) >= least else text + "x" * (least - len(text))
 
 
-names = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789_-.", min_size=1, max_size=12)
-idents = names | texts(1).map(lambda text: text[:40]).filter(lambda text: not text.endswith("-keepalive"))
+def is_ident(text: str) -> bool:
+    """Whether a text counts as an id (C14, T26)."""
+    return text != "null" and not text.endswith("-keepalive")
+
+
+names = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789_-.", min_size=1, max_size=12).filter(is_ident)
+idents = names | texts(1).map(lambda text: text[:40]).filter(is_ident)
 numbers = st.integers(0, 2**40)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | short_texts
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(short_texts, inner, max_size=3), max_leaves=6
 )
 objects = st.dictionaries(short_texts, values, max_size=4)
-# Unknown fields: of those inside a delta lists would add up, so there are none.
+# Undeclared fields. Inside a delta, lists would be appended, so there are none.
 said = values.filter(lambda value: value is not None)
 plain = (st.booleans() | st.integers() | short_texts.filter(bool) | st.dictionaries(names, scalars, max_size=2)).filter(
     lambda value: value is not None
@@ -87,22 +93,28 @@ def uniquely(strategy: Any, count: int) -> Any:
 
 
 class Server(Random):
-    """Decides what a message leaves open. ``halves``: texts are cut between UTF-16 units, as servers in JavaScript do."""
+    """The random decisions of a server.
+
+    With ``halves``, texts are cut between UTF-16 units, as servers in JavaScript do.
+    """
 
     halves = False
 
 
-# -- pieces and order ----------------------------------------------------------------------------
+# -- fragments and order -------------------------------------------------------------------------
 
 
 def cut(text: str, rng: Server, least: int = 0) -> list[str]:
-    """Cut a text at random places, some pieces empty; none of 16 characters and more begins with what came before."""
+    """Cut a text at random places; some fragments are empty.
+
+    No fragment of 16 or more characters begins with the text before it.
+    """
     if rng.halves:
         text = "".join(char if char < "\U00010000" else _pair(char) for char in text)
     if not text:
         return [""] * max(least, rng.choice((0, 0, 1)))
     longest = rng.choice((1, 2, 4, 15, 60, len(text)))
-    even = rng.random() < 0.2  # then what is said twice is cut the same twice
+    even = rng.random() < 0.2  # repeated texts are then cut at equal places
     pieces: list[str] = []
     at = 0
     while at < len(text):
@@ -118,24 +130,24 @@ def cut(text: str, rng: Server, least: int = 0) -> list[str]:
 
 
 def _pair(char: str) -> str:
-    """A character beyond the first 65,536 as the two halves that JSON's escapes write."""
+    """Return a character beyond the first 65,536 as two halves of a surrogate pair."""
     units = char.encode("utf-16-be")
     return chr(int.from_bytes(units[:2])) + chr(int.from_bytes(units[2:]))
 
 
 def dealt(entries: list[Any], count: int, rng: Server) -> list[list[Any]]:
-    """Deal entries in order to so many hands."""
+    """Distribute entries in order over a number of lists."""
     places = sorted(rng.randint(0, len(entries)) for _ in range(count - 1))
     return (
         [entries[begin:end] for begin, end in zip([0, *places], [*places, len(entries)], strict=True)] if count else []
     )
 
 
-def merged(lanes: Iterable[Iterable[Any]], rng: Server) -> list[Any]:
-    """Merge sequences at random, each in its own order."""
-    queues = [list(lane) for lane in lanes]
+def merged(sequences: Iterable[Iterable[Any]], rng: Server) -> list[Any]:
+    """Merge sequences at random; each keeps its own order."""
+    queues = [list(sequence) for sequence in sequences]
     result = []
-    stays = rng.choice((0.0, 0.5, 0.95))  # how likely the same goes on
+    stays = rng.choice((0.0, 0.5, 0.95))  # the probability that the same sequence continues
     queues = [queue for queue in queues if queue]
     current = None
     while queues:
@@ -147,14 +159,14 @@ def merged(lanes: Iterable[Iterable[Any]], rng: Server) -> list[Any]:
 
 
 def shuffled(obj: dict[str, Any], rng: Server) -> dict[str, Any]:
-    """The same keys in another order."""
+    """Return the same keys in another order."""
     keys = list(obj)
     rng.shuffle(keys)
     return {key: obj[key] for key in keys}
 
 
 def scattered(obj: dict[str, Any], count: int, rng: Server) -> list[dict[str, Any]]:
-    """Say each key in one of so many places, or in all."""
+    """Put each key into one of several dicts, or into all."""
     places: list[dict[str, Any]] = [{} for _ in range(count)]
     for key, value in obj.items():
         for place in places if rng.random() < 0.3 else [rng.choice(places)]:
@@ -236,11 +248,14 @@ def chat_bodies(draw: Any) -> dict[str, Any]:
 
 
 def chat_events(body: dict[str, Any], rng: Server) -> list[Event]:
-    """Chunks: each choice's deltas in order, the choices interleaved; usage, ``[DONE]`` and padding as servers vary."""
+    """Return the chunks of a chat completion.
+
+    Choices may alternate; usage, ``[DONE]`` and padding vary as servers vary.
+    """
     repeats_role = rng.random() < 0.15
     chunks: list[dict[str, Any]] = []
     if "prompt_filter_results" in body:
-        # Azure's first chunk knows nothing yet.
+        # Azure's first chunk has empty values.
         chunks.append(
             {
                 "id": "",
@@ -280,7 +295,7 @@ def chat_events(body: dict[str, Any], rng: Server) -> list[Event]:
         chunks.append({**common, "choices": [], "usage": usage})
     elif usage is not None:
         for place, chunk in enumerate(chunks):
-            # A running total, as vLLM's continuous_usage_stats.
+            # The usage so far, as with vLLM's continuous_usage_stats.
             if place == len(chunks) - 1:
                 chunk["usage"] = usage
             elif how == "in all":
@@ -296,7 +311,7 @@ def chat_events(body: dict[str, Any], rng: Server) -> list[Event]:
 
 
 def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Server) -> list[dict[str, Any]]:
-    """One choice's part of the chunks: role, deltas, finish reason."""
+    """Return one choice's part of the chunks: role, deltas, finish reason."""
     message = choice["message"]
     opening: dict[str, Any] = {"role": message["role"]}
     blank = message["content"] == "" or (
@@ -308,18 +323,18 @@ def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Server) -> lis
         opening["content"] = None
     if "refusal" in message:
         opening["refusal"] = None
-    lanes: list[list[dict[str, Any]]] = []
+    sequences: list[list[dict[str, Any]]] = []
     for key in ("content", "refusal", *REASONING):
         if message.get(key):
             pieces = cut(message[key], rng)
-            lanes.append([{key: piece} for piece in pieces])
+            sequences.append([{key: piece} for piece in pieces])
     if "reasoning_details" in message:
         detail = message["reasoning_details"][0]
-        lanes.append([{"reasoning_details": [{**detail, "text": piece}]} for piece in cut(detail["text"], rng)])
+        sequences.append([{"reasoning_details": [{**detail, "text": piece}]} for piece in cut(detail["text"], rng)])
     if "function_call" in message:
         call = message["function_call"]
         first, *rest = cut(call["arguments"], rng) or [""]
-        lanes.append(
+        sequences.append(
             [
                 {"function_call": {"name": call["name"], "arguments": first}},
                 *({"function_call": {"arguments": piece}} for piece in rest),
@@ -328,8 +343,8 @@ def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Server) -> lis
     calls = message.get("tool_calls", [])
     indices = sorted(rng.sample(range(len(calls) + rng.choice((0, 0, 5))), len(calls)))
     for index, call in zip(indices, calls, strict=True):
-        lanes.append([{"tool_calls": [entry]} for entry in call_entries(index, call, rng)])
-    deltas = folded(merged(lanes, rng), rng)
+        sequences.append([{"tool_calls": [entry]} for entry in call_entries(index, call, rng)])
+    deltas = combined(merged(sequences, rng), rng)
     extras = scattered({key: value for key, value in message.items() if key.startswith("x_")}, len(deltas) + 1, rng)
     deltas = [{**opening, **extras[0]}, *({**delta, **extra} for delta, extra in zip(deltas, extras[1:], strict=True))]
     # Some servers open with the role alone, some with the first text.
@@ -364,7 +379,7 @@ def chat_choices(choice: dict[str, Any], repeats_role: bool, rng: Server) -> lis
 
 
 def call_entries(index: int, call: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
-    """The entries of one call: the first has id, type and name; the others its arguments."""
+    """Return the entries of one call: the first has id, type and name; the others have its arguments."""
     kind = call["type"]
     field = "arguments" if kind == "function" else "input"
     pieces = cut(call[kind][field], rng)
@@ -381,8 +396,8 @@ def call_entries(index: int, call: dict[str, Any], rng: Server) -> list[dict[str
     return entries
 
 
-def folded(deltas: list[dict[str, Any]], rng: Server) -> list[dict[str, Any]]:
-    """Put some neighbours into one delta: texts of different keys, entries of different calls."""
+def combined(deltas: list[dict[str, Any]], rng: Server) -> list[dict[str, Any]]:
+    """Put some neighbouring deltas into one: texts of different keys, entries of different calls."""
     result: list[dict[str, Any]] = []
     often = rng.choice((0.0, 0.3, 0.9))
     for delta in deltas:
@@ -401,7 +416,7 @@ def folded(deltas: list[dict[str, Any]], rng: Server) -> list[dict[str, Any]]:
 
 
 def add_logprobs(wires: list[dict[str, Any]], logprobs: dict[str, Any] | None, rng: Server) -> None:
-    """Deal the entries of every list to the events; one of them has none at all, as it has no token."""
+    """Distribute the entries of every list over the events; an event without a token has none."""
     if logprobs is None:
         for wire in wires:
             wire["logprobs"] = None
@@ -456,11 +471,11 @@ def completions_bodies(draw: Any) -> dict[str, Any]:
 
 
 def completions_events(body: dict[str, Any], rng: Server) -> list[Event]:
-    """Chunks: each choice's texts in order, the choices interleaved."""
+    """Return the chunks of a completion. Choices may alternate."""
     common = {
         key: value for key, value in body.items() if key in ("id", "object", "created", "model", "system_fingerprint")
     }
-    lanes = []
+    sequences = []
     for choice in body["choices"]:
         wires = [{"index": choice["index"], "text": piece, "finish_reason": None} for piece in cut(choice["text"], rng)]
         if not wires or rng.random() < 0.6:
@@ -474,8 +489,8 @@ def completions_events(body: dict[str, Any], rng: Server) -> list[Event]:
             strict=True,
         ):
             wire |= extra
-        lanes.append(wires)
-    chunks: list[dict[str, Any]] = [{**common, "choices": [wire]} for wire in merged(lanes, rng)]
+        sequences.append(wires)
+    chunks: list[dict[str, Any]] = [{**common, "choices": [wire]} for wire in merged(sequences, rng)]
     for chunk, extra in zip(
         chunks,
         scattered({key: value for key, value in body.items() if key.startswith("x_")}, len(chunks), rng),
@@ -572,7 +587,7 @@ def responses_bodies(draw: Any) -> dict[str, Any]:
 
 
 def responses_events(body: dict[str, Any], rng: Server) -> list[Event]:
-    """Created, the items' events interleaved, and a terminal event that has the whole, or only the envelope."""
+    """Return `created`, the events of the items, and a terminal event that has the whole response or only its envelope."""
     envelope = {key: value for key, value in body.items() if key != "output"}
     begun = {**envelope, "status": "in_progress", "usage": None, "incomplete_details": None, "output": []}
     full = rng.random() < 0.5
@@ -580,11 +595,11 @@ def responses_events(body: dict[str, Any], rng: Server) -> list[Event]:
     events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
     if rng.random() < 0.7:
         events.append({"type": "response.in_progress", "response": begun})
-    # One item after the other, as servers do, or all at once.
+    # One item after the other, as servers do, or alternating.
     # Later stages may leave out the log probabilities that came with the deltas; those stay.
     said = [without_logprobs(item) for item in body["output"]] if rng.random() < 0.3 else body["output"]
-    lanes = [item_events(index, item, said[index], done, rng) for index, item in enumerate(body["output"])]
-    events += merged(lanes, rng) if rng.random() < 0.5 else [event for lane in lanes for event in lane]
+    sequences = [item_events(index, item, said[index], done, rng) for index, item in enumerate(body["output"])]
+    events += merged(sequences, rng) if rng.random() < 0.5 else [event for sequence in sequences for event in sequence]
     terminal = (
         {**envelope, "output": said}
         if full
@@ -629,7 +644,7 @@ def without_logprobs(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def item_events(index: int, item: dict[str, Any], said: dict[str, Any], done: str, rng: Server) -> list[dict[str, Any]]:
-    """Everything that is said of one item: what its events add up to, and what the done events say."""
+    """Return all events of one item: deltas and done events."""
     place = {"item_id": item["id"], "output_index": index}
 
     def says_done() -> bool:
@@ -658,12 +673,12 @@ def item_events(index: int, item: dict[str, Any], said: dict[str, Any], done: st
             {"type": f"response.{item['type']}.{status}", **place}
             for status in ("in_progress", "searching", "completed")
         ]
-    lanes = [
+    sequences = [
         part_events(key, number, part, said[key][number], place, says_done, rng)
         for key in ("content", "summary")
         for number, part in enumerate(item.get(key) or ())
     ]
-    events += merged(lanes, rng) if rng.random() < 0.3 else [event for lane in lanes for event in lane]
+    events += merged(sequences, rng) if rng.random() < 0.3 else [event for sequence in sequences for event in sequence]
     if says_done():
         events.append({"type": "response.output_item.done", "output_index": index, "item": said})
     return events
@@ -678,12 +693,13 @@ def part_events(
     says_done: Callable[[], bool],
     rng: Server,
 ) -> list[dict[str, Any]]:
-    """Everything that is said of one part of an item's content or summary."""
+    """Return all events of one part of an item's content or summary."""
     field, family = PART_TEXTS[part["type"]]
     place = {**place, "content_index" if key == "content" else "summary_index": number}
     family_of_part = "response.content_part" if key == "content" else "response.reasoning_summary_part"
     events: list[dict[str, Any]] = []
-    if rng.random() < 0.8:
+    # R32: without its start, a part behind another one of its type continues that one.
+    if rng.random() < 0.8 or key == "content":
         empty = {name: [] if isinstance(value, list) else value for name, value in part.items()} | {field: ""}
         events.append({"type": f"{family_of_part}.added", **place, "part": empty})
     deltas: list[dict[str, Any]] = [
@@ -741,7 +757,7 @@ def anthropic_bodies(draw: Any) -> dict[str, Any]:
 
 
 def anthropic_events(body: dict[str, Any], rng: Server) -> list[Event]:
-    """The message's start, its blocks one by one or interleaved, and its end."""
+    """Return the start of a message, its blocks in order or alternating, and its end."""
     start = {
         **body,
         "content": [],
@@ -749,9 +765,9 @@ def anthropic_events(body: dict[str, Any], rng: Server) -> list[Event]:
         "stop_sequence": None,
         "usage": {**body["usage"], "output_tokens": 1},
     }
-    lanes = [block_events(index, block, rng) for index, block in enumerate(body["content"])]
+    sequences = [block_events(index, block, rng) for index, block in enumerate(body["content"])]
     events: list[dict[str, Any]] = [{"type": "message_start", "message": start}]
-    events += merged(lanes, rng) if rng.random() < 0.3 else [event for lane in lanes for event in lane]
+    events += merged(sequences, rng) if rng.random() < 0.3 else [event for sequence in sequences for event in sequence]
     delta = {"stop_reason": body["stop_reason"], "stop_sequence": body["stop_sequence"]}
     final = {"output_tokens": body["usage"]["output_tokens"]}
     if "server_tool_use" in body["usage"]:
@@ -772,7 +788,7 @@ def anthropic_events(body: dict[str, Any], rng: Server) -> list[Event]:
 
 
 def block_events(index: int, block: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
-    """Start, deltas and stop of one block."""
+    """Return start, deltas and stop of one block."""
     start = dict(block)
     deltas: list[dict[str, Any]] = []
     if block["type"] in ("text", "thinking"):
@@ -871,7 +887,7 @@ def gemini_bodies(draw: Any) -> dict[str, Any]:
 
 
 def gemini_events(body: dict[str, Any], rng: Server) -> list[Event]:
-    """Chunks in the shape of the body, each with what is new; usage counts up."""
+    """Return chunks in the form of the body, each with the new parts and the usage so far."""
     common = {key: body[key] for key in ("modelVersion", "responseId")}
     candidates = merged([candidate_pieces(candidate, rng) for candidate in body["candidates"]], rng)
     chunks: list[dict[str, Any]] = [{"candidates": [candidate], **common} for candidate in candidates]
@@ -893,7 +909,7 @@ def gemini_events(body: dict[str, Any], rng: Server) -> list[Event]:
 
 
 def candidate_pieces(candidate: dict[str, Any], rng: Server) -> list[dict[str, Any]]:
-    """One candidate's part of the chunks."""
+    """Return one candidate's part of the chunks."""
     place = {"index": candidate["index"]} if "index" in candidate else {}
     pieces: list[dict[str, Any]] = []
     before: dict[str, Any] | None = None
@@ -901,7 +917,7 @@ def candidate_pieces(candidate: dict[str, Any], rng: Server) -> list[dict[str, A
         pieces += part_pieces(part, before, rng)
         before = part
     wires: list[dict[str, Any]] = [
-        {"content": {"role": "model", "parts": hand}, **place} for hand in hands_of(pieces, rng)
+        {"content": {"role": "model", "parts": hand}, **place} for hand in groups_of(pieces, rng)
     ]
     if not wires or rng.random() < 0.5:
         wires.append({"content": {"role": "model", "parts": [{"text": ""}] if rng.random() < 0.5 else []}, **place})
@@ -924,8 +940,8 @@ def candidate_pieces(candidate: dict[str, Any], rng: Server) -> list[dict[str, A
     return wires
 
 
-def hands_of(pieces: list[dict[str, Any]], rng: Server) -> Iterator[list[dict[str, Any]]]:
-    """A part a chunk, as most are, or several."""
+def groups_of(pieces: list[dict[str, Any]], rng: Server) -> Iterator[list[dict[str, Any]]]:
+    """Return lists of parts: mostly one part in each chunk, or several."""
     several = rng.choice((1, 1, 3))
     at = 0
     while at < len(pieces):
@@ -935,7 +951,7 @@ def hands_of(pieces: list[dict[str, Any]], rng: Server) -> Iterator[list[dict[st
 
 
 def part_pieces(part: dict[str, Any], before: dict[str, Any] | None, rng: Server) -> list[dict[str, Any]]:
-    """A part as it comes: a text in pieces, its signature behind it, a call in pieces; others whole."""
+    """Return the fragments of a part: a text with its signature, or a call. Other parts stay whole."""
     if "text" in part:
         rest = {key: value for key, value in part.items() if key not in ("text", "thoughtSignature")}
         if "thoughtSignature" not in part:
@@ -959,7 +975,7 @@ def part_pieces(part: dict[str, Any], before: dict[str, Any] | None, rng: Server
 
 
 def argument_pieces(path: str, value: Any, rng: Server) -> list[dict[str, Any]]:
-    """One argument as ``partialArgs`` entries; a string in pieces (G3)."""
+    """Return one argument as ``partialArgs`` entries; a string in fragments (G3)."""
     if isinstance(value, str):
         return [{"jsonPath": path, "stringValue": piece, "willContinue": True} for piece in cut(value, rng) or [""]]
     kind = "nullValue" if value is None else "boolValue" if isinstance(value, bool) else "numberValue"
@@ -979,14 +995,14 @@ COMPACT, SPACED = (",", ":"), (", ", ": ")
 
 
 def framed(events: list[Event], dialect: str, rng: Server) -> list[bytes]:
-    """Write the events: compact or spaced, escaped or not, as server-sent events, JSON lines or one array."""
+    """Frame the events: compact or spaced JSON, escaped or not, as server-sent events, JSON lines or one array."""
     style = rng.choice((COMPACT, SPACED, (",", ": ")))
     # None: either, event by event. Half a pair can only be written as an escape.
     ascii_only = True if rng.halves else rng.choice((True, False, None))
     payloads = [
         encoded(payload, style, rng.random() < 0.5 if ascii_only is None else ascii_only) for _, payload in events
     ]
-    # A legacy completion's chunk and its body look alike where there is no framing.
+    # Without framing, a legacy completion's chunk and its body cannot be distinguished.
     forms = {"gemini.generate": ("sse", "array", "lines"), "openai.completions": ("sse",)}.get(
         dialect, ("sse", "sse", "sse", "sse", "lines")
     )
@@ -1009,7 +1025,7 @@ def framed(events: list[Event], dialect: str, rng: Server) -> list[bytes]:
     return reads
 
 
-# -- all of it -----------------------------------------------------------------------------------
+# -- whole streams -------------------------------------------------------------------------------
 
 EVENTS: dict[str, Callable[[dict[str, Any], Server], list[Event]]] = {
     "openai.chat": chat_events,
@@ -1028,12 +1044,12 @@ BODIES: dict[str, Callable[[], Any]] = {
 
 
 def stream_of(dialect: str, body: dict[str, Any], seed: int) -> Stream:
-    """The stream of a message; the same seed gives the same stream."""
+    """Return the stream of a message; the same seed gives the same stream."""
     rng = Server(seed)
     rng.halves = rng.random() < 0.2
     return Stream(dialect, body, framed(EVENTS[dialect](body, rng), dialect, rng))
 
 
 def streams(dialect: str) -> Any:
-    """Streams of a dialect, each with its message."""
+    """Draw streams of a dialect, each with its message."""
     return st.builds(stream_of, st.just(dialect), BODIES[dialect](), st.integers(0, 2**32 - 1))

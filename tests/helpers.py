@@ -1,4 +1,4 @@
-"""Samples from disk, and the three ways to feed them: whole, byte by byte, in random pieces."""
+"""Load samples, and feed them whole, byte by byte, or in random reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EXPECTED = ".expected.json"
 
 
 class Sample(NamedTuple):
-    """A stream from `SAMPLES`, and the result of each response in it."""
+    """A stream from `SAMPLES`, and the expected result of each response."""
 
     name: str  # inside the folder: openai_chat/text.sse
     data: bytes
@@ -23,27 +23,27 @@ class Sample(NamedTuple):
 
 
 def sample_names() -> list[str]:
-    """Name every sample; those of ``odd/`` have options and a form of their own, see test_quirks."""
+    """Return the names of all samples, except those in ``odd/``, which `tests.test_quirks` loads."""
     found = (path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*") if path.is_file())
     return sorted(name for name in found if name.endswith(_INPUTS) and not name.startswith("odd/"))
 
 
 def expectation_of(name: str) -> Path:
-    """Return where the expectation of a sample is. Inputs that differ only in framing share one."""
+    """Return the path of the expected results of a sample. Inputs that differ only in framing share one file."""
     for ending in _INPUTS:
         if name.endswith(ending):
             return SAMPLES / (name.removesuffix(ending) + _EXPECTED)
-    raise AssertionError(f"{name} is no sample")
+    raise AssertionError(f"{name} is not a sample")
 
 
 def load_sample(name: str) -> Sample:
-    """Read a sample and what it must give."""
+    """Load a sample with its expected results."""
     expected = json.loads(expectation_of(name).read_bytes())
     return Sample(name, (SAMPLES / name).read_bytes(), expected if type(expected) is list else [expected])
 
 
 def feed_whole(data: bytes, **options: Any) -> list[reducer.Result]:
-    """Feed a stream at once; return the results of all its responses."""
+    """Feed a stream in one read; return the results of all its responses."""
     return _fed([data], options)
 
 
@@ -53,7 +53,7 @@ def feed_bytewise(data: bytes, **options: Any) -> list[reducer.Result]:
 
 
 def feed_random(data: bytes, seed: int, **options: Any) -> list[reducer.Result]:
-    """Feed a stream in pieces of random sizes; the same seed makes the same pieces."""
+    """Feed a stream in reads of random sizes; the same seed gives the same sizes."""
     return _fed(random_splits(data, seed), options)
 
 
@@ -66,7 +66,7 @@ def _fed(pieces: Any, options: dict[str, Any]) -> list[reducer.Result]:
 
 
 def outcome(result: reducer.Result) -> dict[str, Any]:
-    """Write a result the way an expectation is written."""
+    """Return a result in the form of an expected result."""
     written = {
         "status": result.status,
         "dialect": result.dialect,
@@ -86,5 +86,5 @@ def outcome(result: reducer.Result) -> dict[str, Any]:
 
 
 def as_text(outcomes: list[dict[str, Any]]) -> str:
-    """Write outcomes so that 1, 1.0 and true differ, and the order of keys does not."""
+    """Return outcomes as text, so that 1, 1.0 and true differ, and the order of keys does not matter."""
     return json.dumps(outcomes, indent=1, sort_keys=True, ensure_ascii=False)

@@ -1,9 +1,9 @@
-"""Responses streams without their terminal and ``*.done`` events: do the deltas alone give the same items?
+"""Compare the items of Responses streams with the items of the same streams without done and terminal events.
 
-``python -m tests.stripped DIR`` takes a folder as `tests.corpus` does, and names every stream whose items differ in
-type, text, arguments, names or call ids. An item may differ rightly in one case: where the events that are left do
-not say what the done events say. They are then read literally (`spoken`), and the item must be exactly that. Whole
-or byte by byte is the same anyway. `tests/test_stripped.py` is the same as a test.
+``python -m tests.stripped DIR`` takes a folder as `tests.corpus` does, and prints every stream whose items differ in
+type, text, arguments, names or call ids. A difference is right only if the deltas lack values that the done events
+have. In that case, the items must equal those that `items_of_deltas` builds from the deltas alone.
+`tests/test_stripped.py` does the same as a test.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.corpus import NAMES, rows
 from tests.mutations import events_of, framed
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
-# Which text of an item a delta adds to: a key, or a key of a part in a list at an index.
+# The text to which a delta adds: a key of the item, or a key of a part in a list at an index.
 TEXTS = {
     "response.function_call_arguments.delta": "arguments",
     "response.mcp_call_arguments.delta": "arguments",
@@ -35,14 +35,14 @@ PARTS = {
 
 
 class Outcome(NamedTuple):
-    """What a stripped stream gave."""
+    """The result of comparing a stripped stream."""
 
-    wrong: list[str]  # items that are neither those of the whole stream nor what is left says
-    unsaid: list[str]  # items that differ, as what is left does not say what was said whole
+    wrong: list[str]  # items that equal neither those of the whole stream nor those of the deltas alone
+    incomplete: list[str]  # items that differ because the deltas lack values of the done events
 
 
-def told(item: dict[str, Any]) -> list[Any]:
-    """What of an item its deltas should tell."""
+def values_of_deltas(item: dict[str, Any]) -> list[Any]:
+    """Return the values of an item that its deltas should contain."""
     kept = [
         item.get("type"),
         *((key, item[key]) for key in ("name", "call_id", "arguments", "input", "code") if item.get(key)),
@@ -54,14 +54,17 @@ def told(item: dict[str, Any]) -> list[Any]:
 
 
 def items(result: reducer.Result[Any]) -> list[Any]:
-    """What of all items."""
-    return [told(item) for item in (result.to_dict() or {}).get("output") or ()]
+    """Return these values of all items."""
+    return [values_of_deltas(item) for item in (result.to_dict() or {}).get("output") or ()]
 
 
-def spoken(events: list[Any]) -> list[Any]:
-    """The same, as added events and deltas say by the letter: by ``output_index``, and every text joined."""
+def items_of_deltas(events: list[Any]) -> list[Any]:
+    """Return the same values, built from added events and deltas alone:
+
+    items by ``output_index``, every text joined.
+    """
     found: dict[int, dict[str, Any]] = {}
-    unknown: dict[int, list[Any]] = {}  # deltas that no table knows: nobody can say what they add to
+    unknown: dict[int, list[Any]] = {}  # types of deltas that are in no table
     for event in events:
         if not isinstance(event, dict):
             continue
@@ -81,11 +84,11 @@ def spoken(events: list[Any]) -> list[Any]:
                 unknown.setdefault(place, []).append(kind)
             else:
                 target[key] = (target.get(key) or "") + delta
-    return [told(found[place]) + unknown.get(place, []) for place in sorted(found)]
+    return [values_of_deltas(found[place]) + unknown.get(place, []) for place in sorted(found)]
 
 
 def stripped(events: list[Any]) -> list[Any]:
-    """The events but the terminal one and those that say again what deltas said."""
+    """Return the events without the terminal event and the done events."""
     kinds = [event.get("type") or "" if isinstance(event, dict) else "" for event in events]
     return [
         event for event, kind in zip(events, kinds, strict=True) if kind not in TERMINAL and not kind.endswith(".done")
@@ -93,46 +96,46 @@ def stripped(events: list[Any]) -> list[Any]:
 
 
 def check(data: bytes) -> Outcome:
-    """Reduce a stream stripped, and compare it with the whole."""
+    """Reduce a stream without its done events, and compare the result with that of the whole stream."""
     left = stripped(events_of(data))
     wire = framed(left)
     result = reducer.reduce(wire)
-    outcome = compare(items(result), items(reducer.reduce(data)), spoken(left))
+    outcome = compare(items(result), items(reducer.reduce(data)), items_of_deltas(left))
     if result != reducer.reduce(wire[at : at + 1] for at in range(len(wire))):
         outcome.wrong.append("the result depends on how the bytes are split")
     return outcome
 
 
 def compare(ours: list[Any], whole: list[Any], said: list[Any]) -> Outcome:
-    """Compare the items of a stripped stream with those of the whole, and with what is left by the letter."""
+    """Compare the items of a stripped stream with those of the whole stream, and with those of the deltas alone."""
     outcome = Outcome([], [])
     for place, (our, other, literal) in enumerate(zip_longest(ours, whole, said)):
         if our != other:
-            kind = outcome.unsaid if our == literal else outcome.wrong
+            kind = outcome.incomplete if our == literal else outcome.wrong
             kind.append(f"item {place}: {our!r:.300}, of the whole stream {other!r:.300}")
     return outcome
 
 
 def streams(folder: Path) -> list[Path]:
-    """The Responses streams of a corpus."""
+    """Return the paths of the Responses streams of a corpus."""
     return [
         folder / row["path"] for row in rows(folder) if NAMES.get(row["dialect"], row["dialect"]) == "openai.responses"
     ]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Strip every Responses stream of the folder; 1 if an item is wrong."""
+    """Run from the command line. Return 1 if an item is wrong."""
     arguments = sys.argv[1:] if argv is None else argv
     paths = streams(Path(arguments[0]))
     outcomes = [check(path.read_bytes()) for path in paths]
     for path, outcome in zip(paths, outcomes, strict=True):
-        for word, lines in (("wrong", outcome.wrong), ("unsaid", outcome.unsaid)):
+        for word, lines in (("wrong", outcome.wrong), ("incomplete", outcome.incomplete)):
             for line in lines:
                 print(f"{path.relative_to(arguments[0])}: {word}: {line}")
     wrong = sum(bool(outcome.wrong) for outcome in outcomes)
-    unsaid = sum(bool(outcome.unsaid) and not outcome.wrong for outcome in outcomes)
-    same = len(paths) - wrong - unsaid
-    print(f"{len(paths)} streams, {same} the same, {unsaid} that do not say all without, {wrong} wrong")
+    incomplete = sum(bool(outcome.incomplete) and not outcome.wrong for outcome in outcomes)
+    same = len(paths) - wrong - incomplete
+    print(f"{len(paths)} streams: {same} equal, {incomplete} with incomplete deltas, {wrong} wrong")
     return 1 if wrong or not paths else 0
 
 

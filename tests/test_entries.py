@@ -1,4 +1,4 @@
-"""Log-probabilities are kept as JSON; nobody can tell from a result."""
+"""`Entries`: log-probabilities are kept as JSON text, and no result shows a difference."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import msgspec
 import pytest
 
 import reducer
-from reducer.dialects._entries import Entries
+from reducer.dialects.entries import Entries
 
 
-def entry(n: int, **fields):
+def log_probability(n: int, **fields):
+    """Return the entry of one token."""
     top = [{"token": f"t{k}", "logprob": -0.5 - k, "bytes": [116, 48 + k]} for k in range(5)]
     return {"token": f"é{n}", "logprob": -n / 7, "bytes": [195, 169], "top_logprobs": top, **fields}
 
 
 def chunks(entries, **fields):
+    """Yield a stream with one entry a chunk."""
     for n, one in enumerate(entries):
         delta = {"role": "assistant", "content": f"é{n}"} if n == 0 else {"content": f"é{n}"}
         choice = {"index": 0, "delta": delta, "logprobs": {"content": [one], "refusal": None}, "finish_reason": None}
@@ -32,8 +34,9 @@ def sse(events) -> bytes:
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 100])
-def test_all_entries_come_back(count):
-    entries = [entry(n) for n in range(count)]
+def test_body_has_all_entries(count):
+    """Body, JSON, dict and pickle have all entries, and returned dicts are copies."""
+    entries = [log_probability(n) for n in range(count)]
     result = reducer.reduce(sse(chunks(entries)))
     assert result.status == "complete"
     assert result.to_dict()["choices"][0]["logprobs"] == {"content": entries, "refusal": None}
@@ -44,8 +47,9 @@ def test_all_entries_come_back(count):
     assert len(result.to_dict()["choices"][0]["logprobs"]["content"]) == count
 
 
-def test_snapshots_and_saved_states_have_them():
-    entries = [entry(n) for n in range(80)]
+def test_snapshot_and_saved_state_have_all_entries():
+    """The entries survive `snapshot`, and `save` and `resume`."""
+    entries = [log_probability(n) for n in range(80)]
     events = sse(chunks(entries)).split(b"\n\n")
     stream = reducer.Reducer()
     for n, event in enumerate(events[:-1]):
@@ -57,49 +61,54 @@ def test_snapshots_and_saved_states_have_them():
 
 
 @pytest.mark.parametrize("odd", ["\ud83d", 10**4000, 1.5], ids=["surrogate", "digits", "unknown field"])
-def test_what_is_no_plain_json_stays_an_object(odd):
-    entries = [entry(n) for n in range(100)]
+def test_values_that_json_cannot_hold(odd):
+    """Half a surrogate pair, a huge integer, or an unknown field is kept, on both paths."""
+    entries = [log_probability(n) for n in range(100)]
     entries[50]["odd"] = odd
     events = list(chunks(entries))
     events[50]["choices"][0]["odd"] = 1
-    plain = reducer.reduce(sse(events), lanes=False)
+    plain = reducer.reduce(sse(events), fast=False)
     assert plain == reducer.reduce(sse(events))
     found = plain.to_dict()["choices"][0]["logprobs"]["content"]
     del found[50]["odd"], entries[50]["odd"]
     assert found == entries
 
 
-def test_entries_that_do_not_encode():
+def test_entry_that_cannot_be_encoded():
+    """The entries before it and after it are kept as objects."""
     entries = Entries()
     for n in range(40):
-        entries.extend([n], typed=True)
-    entries.extend([object()], typed=True)
+        entries.extend([n], is_odd=False)
+    entries.extend([object()], is_odd=False)
     built = entries.build()
     assert built[:40] == list(range(40))
     assert len(built) == 41
     for n in range(40):
-        entries.extend([n], typed=True)
+        entries.extend([n], is_odd=False)
     assert entries.build()[41:] == list(range(40))
 
 
-def test_entries_among_which_one_does_not_encode():
+def test_entry_that_cannot_be_encoded_inside_a_block():
+    """All entries are kept, in order."""
     entries = Entries()
     odd = object()
     for n in range(100):
-        entries.extend([odd if n == 40 else n], typed=True)
+        entries.extend([odd if n == 40 else n], is_odd=False)
     assert entries.build() == [*range(40), odd, *range(41, 100)]
 
 
-def test_entries_after_one_that_is_no_plain_json():
+def test_other_entries_after_plain_ones():
+    """Entries that are marked as odd are kept as objects, in order."""
     entries = Entries()
-    entries.extend([1], typed=True)
-    entries.extend([2], typed=False)
-    entries.extend([3], typed=False)
+    entries.extend([1], is_odd=False)
+    entries.extend([2], is_odd=True)
+    entries.extend([3], is_odd=True)
     assert entries.build() == [1, 2, 3]
 
 
-def test_they_take_no_more_than_their_json():
-    data = sse(chunks([entry(n) for n in range(2000)]))
+def test_memory_is_that_of_the_json_text():
+    """A stream of 2,000 entries retains little more than the size of its body's JSON."""
+    data = sse(chunks([log_probability(n) for n in range(2000)]))
     reducer.reduce(data[:2000])
     tracemalloc.start()
     stream = reducer.Reducer()

@@ -1,4 +1,4 @@
-"""The exceptions: one tree, facts as attributes, fit for pickle and for one line of text."""
+"""The exceptions: one hierarchy, facts as attributes, pickling, and messages of one line."""
 
 import inspect
 import pickle
@@ -23,15 +23,15 @@ def classes():
     return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
 
 
-def test_every_exception_is_public_and_of_one_tree():
-    """Whoever catches `ReducerError` catches all that is raised on purpose."""
+def test_every_exception_is_public_and_has_one_base():
+    """Catching `ReducerError` catches every exception that the package raises on purpose."""
     assert {kind.__name__ for kind in classes()} <= set(reducer.__all__)
     assert all(issubclass(kind, reducer.ReducerError) for kind in classes())
     assert {type(error) for error in RAISED} == set(classes())
 
 
-def test_the_tree_is_drawn_in_the_docstring():
-    """Each class has its line there, indented below its base."""
+def test_docstring_shows_the_class_hierarchy():
+    """Each class has a line in the docstring, indented below its base."""
     lines = errors.__doc__.splitlines()
     drawn = {}
     for line in lines:
@@ -45,7 +45,7 @@ def test_the_tree_is_drawn_in_the_docstring():
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_exceptions_survive_pickle(error):
-    """They cross from a worker with text and attributes."""
+    """An unpickled exception has the same text and attributes."""
     other = pickle.loads(pickle.dumps(error))
 
     assert type(other) is type(error)
@@ -54,7 +54,7 @@ def test_exceptions_survive_pickle(error):
 
 
 def test_built_in_bases():
-    """Code that does not know this package catches what it expects."""
+    """Code that does not know this package can catch the built-in types."""
     assert issubclass(reducer.UsageError, ValueError)
     assert issubclass(reducer.ContentError, ValueError)
     assert issubclass(reducer.MissingExtraError, ImportError)
@@ -71,16 +71,16 @@ def test_built_in_bases():
         (reducer.Problem("no_terminal"), "no_terminal at the end: seen None, chosen None"),
     ],
 )
-def test_a_problem_is_told_in_one_line(problem, text):
-    """Code, place, what was seen and what was chosen."""
+def test_text_of_a_problem_error(problem, text):
+    """The text has the code, the place, what was seen and what was chosen."""
     error = reducer.ProblemError(problem)
 
     assert str(error) == text
     assert error.problem is problem
 
 
-def test_misuse_raises_at_once_and_always():
-    """What the wire says never does."""
+def test_misuse_always_raises():
+    """Wrong arguments, and feeding after close, raise from the call that is wrong."""
     with pytest.raises(reducer.UsageError, match="unknown dialect 'nope': choose 'auto' or one of openai"):
         reducer.Reducer("nope")
     with pytest.raises(reducer.UsageError, match="unknown repair nope: choose from choice_counter"):
@@ -90,9 +90,9 @@ def test_misuse_raises_at_once_and_always():
     with pytest.raises(reducer.UsageError, match="reduce takes bytes or an iterable"):
         reducer.reduce("text")
 
-    fold = reducer.Reducer()
-    fold.close()
+    closed = reducer.Reducer()
+    closed.close()
     with pytest.raises(reducer.ClosedError, match="feed after close"):
-        fold.feed(b"")
+        closed.feed(b"")
     with pytest.raises(reducer.ClosedError, match="feed_event after close"):
-        fold.feed_event({})
+        closed.feed_event({})

@@ -1,10 +1,11 @@
-"""``reducer explain``: what came, what it changed, who had the last word, what was wrong; for people and for programs."""
+"""``reducer explain``: events, changes, sources and problems of a stream, as text and as JSON."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ import pytest
 import reducer
 from reducer import captures
 from reducer.cli import main
-from reducer.cli.explain import as_json, as_text, printable, short
-from reducer.explain import Change, differences, explain, spelled
+from reducer.cli.explain import as_json, as_text, printable, shorten
+from reducer.explain import Change, explain, find_changes, format_path
 from tests.helpers import SAMPLES, load_sample, sample_names
 from tests.mutations import mutant, seeds
 from tests.test_quirks import CASES
@@ -24,26 +25,27 @@ from tests.test_quirks import CASES
 NAMES = sample_names()
 
 
-def told(path: str | Path, *options: str, capsysbinary: Any) -> tuple[int, dict[str, Any]]:
-    """Run ``explain --json``; return its exit status and what it says."""
+def explain_json(path: str | Path, *options: str, capsysbinary: Any) -> tuple[int, dict[str, Any]]:
+    """Run ``explain --json``; return its exit status and the decoded output."""
     status = main(["explain", str(path), "--json", *options])
     return status, json.loads(capsysbinary.readouterr().out)
 
 
-def text_of(path: str | Path, *options: str, capsysbinary: Any) -> tuple[int, str]:
+def explain_text(path: str | Path, *options: str, capsysbinary: Any) -> tuple[int, str]:
     """Run ``explain``; return its exit status and its text."""
     status = main(["explain", str(path), *options])
     return status, capsysbinary.readouterr().out.decode()
 
 
-def done(changes: list[dict[str, Any]], body: Any) -> Any:
-    """Do what the changes say, in order."""
+def apply_all(changes: list[dict[str, Any]], body: Any) -> Any:
+    """Apply changes in order; return the body."""
     for change in changes:
-        body = changed(body, change)
+        body = apply(body, change)
     return body
 
 
-def changed(body: Any, change: dict[str, Any]) -> Any:
+def apply(body: Any, change: dict[str, Any]) -> Any:
+    """Apply one change; return the body."""
     op, path, value = change["op"], list(change["path"]), json.loads(json.dumps(change["value"]))
     if not path:
         return value
@@ -61,23 +63,23 @@ def changed(body: Any, change: dict[str, Any]) -> Any:
     return body
 
 
-def replayed(record: dict[str, Any], response: int) -> Any:
-    """The body that all changes of a response make."""
+def rebuild(record: dict[str, Any], response: int) -> Any:
+    """Return the body that all changes of a response make."""
     changes = [change for event in record["events"] if event["response"] == response for change in event["changes"]]
     changes += record["responses"][response]["at_end"]
-    return done(changes, {}) if changes else None
+    return apply_all(changes, {}) if changes else None
 
 
-# -- everything adds up --------------------------------------------------------------------------
+# -- properties ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_changes_make_the_body(name: str, capsysbinary: Any) -> None:
-    """Done in order, all changes of a response make its body; status, problems and exit status are those of `reduce`."""
-    status, record = told(SAMPLES / name, capsysbinary=capsysbinary)
+def test_changes_make_the_body(name: str, capsysbinary: Any) -> None:
+    """The changes of a response, applied in order, make its body. Statuses and problems are those of `reduce`."""
+    status, record = explain_json(SAMPLES / name, capsysbinary=capsysbinary)
     results = reducer.reduce_all(load_sample(name).data)
 
-    assert [replayed(record, place) for place in range(len(results))] == [
+    assert [rebuild(record, place) for place in range(len(results))] == [
         json.loads(result.json()) for result in results
     ]
     assert [response["status"] for response in record["responses"]] == [result.status for result in results]
@@ -89,11 +91,11 @@ def test_the_changes_make_the_body(name: str, capsysbinary: Any) -> None:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
 def test_quirks_are_explained(case: Any) -> None:
-    """So it is for every quirk, with its options, and problems stand where `reduce` says."""
+    """Every sample of a quirk has the results of `reduce_all` with its options."""
     options = case.options
     if options.pop("strict", False) or options.get("clock"):
         return
-    data = case.wire.read_bytes()
+    data = case.path.read_bytes()
     explanation = explain([data], **options)
     results = reducer.reduce_all(data, **options)
 
@@ -102,7 +104,7 @@ def test_quirks_are_explained(case: Any) -> None:
 
 
 def test_mutants_are_explained() -> None:
-    """Whatever came, it is explained, in text without a raw control character and in JSON, and the changes make the body."""
+    """Every mutant has an explanation without raw control characters, and its changes make its body."""
     pool = seeds()
     for number in range(300):
         data = mutant(number, pool)
@@ -113,18 +115,18 @@ def test_mutants_are_explained() -> None:
         assert [response.result for response in explanation.responses] == reducer.reduce_all(data)
         assert all(line.isprintable() for line in written.split("\n"))
         for place, response in enumerate(explanation.responses):
-            assert replayed(record, place) == json.loads(response.result.json())
+            assert rebuild(record, place) == json.loads(response.result.json())
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".sse")])
-def test_every_split_is_explained_alike(name: str) -> None:
-    """How the bytes were read does not show."""
+def test_split_of_the_bytes_does_not_matter(name: str) -> None:
+    """Small reads give the same explanation as one read."""
     data = load_sample(name).data
 
     assert explain([data[at : at + 7] for at in range(0, len(data), 7)]) == explain([data])
 
 
-# -- what is said --------------------------------------------------------------------------------
+# -- text and JSON -------------------------------------------------------------------------------
 
 CHAT = (
     b'data: {"id":"c1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
@@ -150,27 +152,27 @@ hi.sse: 556 bytes, 5 events, 1 response
 #4 @542 [DONE], 6 bytes
 
 response 0: complete, openai.chat
-    choices[0]: #3 chat.completion.chunk has the last word, of 4 from #0 on
-    choices[0].message.content: #2 chat.completion.chunk has the last word, of 3 from #0 on
+    choices[0]: last changed by #3 chat.completion.chunk, 4 changes since #0
+    choices[0].message.content: last changed by #2 chat.completion.chunk, 3 changes since #0
 """
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own."""
+    """An empty folder that is the working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_chat(folder: Path, capsysbinary: Any) -> None:
-    """What a stream of chunks is explained by, whole."""
+def test_text_of_a_chat_stream(folder: Path, capsysbinary: Any) -> None:
+    """The whole text of a small stream."""
     (folder / "hi.sse").write_bytes(CHAT)
 
-    assert text_of("hi.sse", capsysbinary=capsysbinary) == (0, CHAT_TEXT)
+    assert explain_text("hi.sse", capsysbinary=capsysbinary) == (0, CHAT_TEXT)
 
 
 def line_with(text: str, *words: str) -> str:
-    """The one line that has all these words."""
+    """Return the only line that contains all these words."""
     found = [line for line in text.splitlines() if all(word in line for word in words)]
 
     assert len(found) == 1, (words, text)
@@ -178,16 +180,16 @@ def line_with(text: str, *words: str) -> str:
 
 
 def test_done_events_confirm(capsysbinary: Any) -> None:
-    """In Responses the deltas have the last word where every later stage says the same."""
-    _, text = text_of(SAMPLES / "openai_responses/text.sse", capsysbinary=capsysbinary)
+    """In Responses, the deltas changed the text last, and done events repeat it."""
+    _, text = explain_text(SAMPLES / "openai_responses/text.sse", capsysbinary=capsysbinary)
 
     line = line_with(text, "output[0].content[0].text:")
-    assert "response.output_text.delta has the last word" in line
-    assert "response.output_text.done" in line.partition("said again by")[2]
+    assert re.search(r"last changed by #\d+ response.output_text.delta,", line)
+    assert "response.output_text.done" in line.partition("repeated by")[2]
 
 
-def test_a_later_stage_wins(folder: Path, capsysbinary: Any) -> None:
-    """Where the done event says otherwise it has the last word, and the problem says so."""
+def test_done_event_that_differs(folder: Path, capsysbinary: Any) -> None:
+    """A done event with another text changed the text last, and a problem reports this."""
     events = [
         {"type": "response.created", "response": {"id": "r", "object": "response", "output": []}},
         {
@@ -204,7 +206,7 @@ def test_a_later_stage_wins(folder: Path, capsysbinary: Any) -> None:
         },
     ]
     (folder / "r.jsonl").write_bytes(b"".join(json.dumps(event).encode() + b"\n" for event in events))
-    status, record = told("r.jsonl", capsysbinary=capsysbinary)
+    status, record = explain_json("r.jsonl", capsysbinary=capsysbinary)
     source = next(s for s in record["responses"][0]["sources"] if s["path"][-1] == "text")
 
     assert status == 0
@@ -213,19 +215,21 @@ def test_a_later_stage_wins(folder: Path, capsysbinary: Any) -> None:
     assert [(p["code"], p["event"]) for p in record["responses"][0]["problems"]] == [("sources_differ", 4)]
 
 
-def test_choices_that_come_late(folder: Path, capsysbinary: Any) -> None:
-    """A choice that comes before one that is there moves it, and who said what moves with it."""
+def test_choice_that_is_inserted(folder: Path, capsysbinary: Any) -> None:
+    """If a choice comes before an earlier one, the sources of the earlier one move."""
     chunks = [
         {"id": "c", "choices": [{"index": index, "delta": {"content": text}}]}
         for index, text in ((1, "one"), (1, " more"), (0, "zero"), (0, " more"), (1, "."))
     ]
     (folder / "n.sse").write_bytes(b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks))
-    status, record = told("n.sse", capsysbinary=capsysbinary)
-    said = {spelled(tuple(s["path"])): (s["first"], s["last"], s["events"]) for s in record["responses"][0]["sources"]}
+    status, record = explain_json("n.sse", capsysbinary=capsysbinary)
+    sources = {
+        format_path(tuple(s["path"])): (s["first"], s["last"], s["events"]) for s in record["responses"][0]["sources"]
+    }
 
     assert status == 1
     assert record["events"][2]["changes"][0]["op"] == "insert"
-    assert said == {
+    assert sources == {
         "choices[0]": (2, 3, 2),
         "choices[0].message.content": (2, 3, 2),
         "choices[1]": (0, 4, 3),
@@ -234,8 +238,8 @@ def test_choices_that_come_late(folder: Path, capsysbinary: Any) -> None:
 
 
 def test_several_responses(capsysbinary: Any) -> None:
-    """Each response is told by itself, and every event names its own."""
-    status, text = text_of(SAMPLES / "openai_chat/several.sse", capsysbinary=capsysbinary)
+    """Each response has its own part, and every event names its response."""
+    status, text = explain_text(SAMPLES / "openai_chat/several.sse", capsysbinary=capsysbinary)
 
     assert status == 0
     assert [line for line in text.splitlines() if line.startswith("response ")] == [
@@ -246,10 +250,10 @@ def test_several_responses(capsysbinary: Any) -> None:
 
 
 def test_problems_show_their_bytes(folder: Path, capsysbinary: Any) -> None:
-    """A problem shows its event, its offset, and the line it is on, near to what was seen."""
+    """A problem shows its event, its offset, and the bytes around the fault."""
     broken = CHAT.replace(b'"content":"lo"', b'"content":"' + b"l" * 300 + b'\xff\x1b[31m"')
     (folder / "broken.sse").write_bytes(broken.replace(b"data: [DONE]", b"not a stream\ndata: [DONE]"))
-    status, text = text_of("broken.sse", capsysbinary=capsysbinary)
+    status, text = explain_text("broken.sse", capsysbinary=capsysbinary)
 
     assert status == 0
     problem, context = text[text.index("problem invalid_utf8") :].splitlines()[:2]
@@ -260,10 +264,10 @@ def test_problems_show_their_bytes(folder: Path, capsysbinary: Any) -> None:
     assert "\x1b" not in text
 
 
-def test_errors_and_cuts(capsysbinary: Any) -> None:
-    """What failed says its error; what is cut says so, and shows what is torn."""
-    status, text = text_of(SAMPLES / "openai_chat/error-mid-stream.sse", capsysbinary=capsysbinary)
-    cut_status, cut = text_of(SAMPLES / "openai_chat/truncated-torn.sse", capsysbinary=capsysbinary)
+def test_failed_and_truncated_streams(capsysbinary: Any) -> None:
+    """The text has the provider's error, and the torn bytes at the end."""
+    status, text = explain_text(SAMPLES / "openai_chat/error-mid-stream.sse", capsysbinary=capsysbinary)
+    cut_status, cut = explain_text(SAMPLES / "openai_chat/truncated-torn.sse", capsysbinary=capsysbinary)
 
     assert (status, cut_status) == (1, 1)
     assert "failed, openai.chat" in text
@@ -272,28 +276,37 @@ def test_errors_and_cuts(capsysbinary: Any) -> None:
     line_with(cut, "problem no_terminal")
 
 
-def test_no_stream_at_all(folder: Path, capsysbinary: Any) -> None:
-    """Nothing, text, JSON of nobody: there is an explanation all the same."""
+def test_input_that_is_not_a_stream(folder: Path, capsysbinary: Any) -> None:
+    """Empty input, plain text and unknown JSON have an explanation."""
     for data in (b"", b"Hello\n", b'{"a":1}\n', b"\x1f\x8b\x08\x00", b"data: [DONE]\n\n", b"data: 7\n\ndata: {\n\n"):
         (folder / "x").write_bytes(data)
-        status, text = text_of("x", capsysbinary=capsysbinary) if data[:2] != b"\x1f\x8b" else (1, "")
+        status, text = explain_text("x", capsysbinary=capsysbinary) if data[:2] != b"\x1f\x8b" else (1, "")
         assert status == 1
         if text:
             assert "response 0: empty, no known dialect" in text
 
 
-def test_a_large_event_is_told_in_short(folder: Path, capsysbinary: Any) -> None:
-    """Of an event with very many values the first are told."""
+def test_payload_that_nests_deep() -> None:
+    """The payload is not looked into, and its problem is that of `reduce`."""
+    data = b"data: " + b"[" * 600 + b"]" * 600 + b"\n\n"
+    explanation = explain([data])
+
+    assert [(event.kind, event.carried) for event in explanation.events] == [("not JSON", {})]
+    assert [response.result for response in explanation.responses] == reducer.reduce_all(data)
+
+
+def test_large_event_is_shortened(folder: Path, capsysbinary: Any) -> None:
+    """Of an event with very many values, only the first are shown."""
     many = b'"model":"m","x":[' + b",".join(b"%d" % number for number in range(500)) + b"]"
     (folder / "l.sse").write_bytes(CHAT.replace(b'"model":"m"', many))
-    status, text = text_of("l.sse", capsysbinary=capsysbinary)
+    status, text = explain_text("l.sse", capsysbinary=capsysbinary)
 
     assert status == 0
     assert max(map(len, text.splitlines())) < 300
 
 
-def test_calls_in_another_order(folder: Path, capsysbinary: Any) -> None:
-    """Where a list is replaced as a whole, what was known of its inside is told anew."""
+def test_list_that_is_reordered(folder: Path, capsysbinary: Any) -> None:
+    """After a list is replaced as a whole, the sources inside it are forgotten."""
     calls = [{"index": index, "id": f"t{index}", "function": {"name": "f", "arguments": "{"}} for index in (1, 0)]
     more = [{"index": index, "function": {"arguments": "}"}} for index in (0, 1)]
     chunks = [
@@ -301,31 +314,31 @@ def test_calls_in_another_order(folder: Path, capsysbinary: Any) -> None:
         for call in (*calls, *more, {"id": "t9", "function": {}})
     ]
     (folder / "t.sse").write_bytes(b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks))
-    _, record = told("t.sse", capsysbinary=capsysbinary)
+    _, record = explain_json("t.sse", capsysbinary=capsysbinary)
 
     assert [change["op"] for change in record["events"][1]["changes"]] == ["insert"]
     assert record["events"][4]["changes"][0]["op"] == "replace"
-    assert [spelled(tuple(source["path"])) for source in record["responses"][0]["sources"]] == ["choices[0]"]
+    assert [format_path(tuple(source["path"])) for source in record["responses"][0]["sources"]] == ["choices[0]"]
 
 
-def test_the_options_are_those_of_reduce(folder: Path, capsysbinary: Any) -> None:
-    """Dialect, repairs and text keys count as they do there."""
+def test_options_reach_the_reducer(folder: Path, capsysbinary: Any) -> None:
+    """Dialect, repairs and text keys have the same effect as for `reduce`."""
     (folder / "c.sse").write_bytes(CHAT)
-    status, record = told("c.sse", "--dialect", "openai.responses", capsysbinary=capsysbinary)
+    status, record = explain_json("c.sse", "--dialect", "openai.responses", capsysbinary=capsysbinary)
     assert (status, record["responses"][0]["status"]) == (1, "empty")
 
     prefixed = CHAT.replace(b"data: {", b"data: data: {")
     (folder / "p.sse").write_bytes(prefixed)
-    assert told("p.sse", "--repair", "double_prefix", capsysbinary=capsysbinary)[0] == 0
+    assert explain_json("p.sse", "--repair", "double_prefix", capsysbinary=capsysbinary)[0] == 0
 
     keyed = CHAT.replace(b'"content":"Hel"', b'"think":"a"').replace(b'"content":"lo"', b'"think":"b"')
     (folder / "k.sse").write_bytes(keyed)
-    _, record = told("k.sse", "--text-key", "think", capsysbinary=capsysbinary)
-    assert replayed(record, 0)["choices"][0]["message"]["think"] == "ab"
+    _, record = explain_json("k.sse", "--text-key", "think", capsysbinary=capsysbinary)
+    assert rebuild(record, 0)["choices"][0]["message"]["think"] == "ab"
 
 
-def test_what_a_repair_drops_is_left_out() -> None:
-    """A duplicate keeps its number and its place, and changes nothing."""
+def test_dropped_duplicates_are_left_out() -> None:
+    """A dropped event keeps its number and its offset, and changes nothing."""
     data = (SAMPLES / "odd" / "openai_chat" / "C45-replayed-run-dropped.sse").read_bytes()
     events = explain([data], repairs=["duplicate_chunks"]).events
     dropped = [event for event in events if event.kind == "left out"]
@@ -336,9 +349,9 @@ def test_what_a_repair_drops_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", ["seed/chat-text.sse", "openai_responses/text.sse"])
-def test_fields_are_these(name: str, capsysbinary: Any) -> None:
-    """What programs read has these keys."""
-    _, record = told(SAMPLES / name, capsysbinary=capsysbinary)
+def test_keys_of_the_json_output(name: str, capsysbinary: Any) -> None:
+    """Programs rely on these keys and their order."""
+    _, record = explain_json(SAMPLES / name, capsysbinary=capsysbinary)
     event, response = record["events"][-2], record["responses"][0]
 
     assert list(record) == ["source", "size", "events", "responses"]
@@ -348,19 +361,19 @@ def test_fields_are_these(name: str, capsysbinary: Any) -> None:
     assert list(response["sources"][0]) == ["path", "first", "last", "events", "confirmed"]
 
 
-def test_what_cannot_be_read(folder: Path, capsysbinary: Any) -> None:
-    """A file that is not there, a stream that is not in it, an option that is none: status 2 and one line."""
+def test_usage_errors(folder: Path, capsysbinary: Any) -> None:
+    """A missing file, a missing stream, or an unknown option: exit status 2 and one line."""
     assert main(["explain", "nowhere\x1b.sse"]) == 2
     assert capsysbinary.readouterr() == (b"", b"reducer: nowhere\\u001b.sse: No such file or directory\n")
     (folder / "c.sse").write_bytes(CHAT)
     assert main(["explain", "c.sse", "--stream", "1"]) == 2
-    assert capsysbinary.readouterr() == (b"", b"reducer: c.sse: it has no stream 1\n")
+    assert capsysbinary.readouterr() == (b"", b"reducer: c.sse: the capture has no stream 1\n")
     assert main(["explain", "c.sse", "--repair", "magic"]) == 2
     assert main(["explain"]) == 2
 
 
-def test_a_broken_file_is_explained_as_far_as_it_came(folder: Path, capsysbinary: Any) -> None:
-    """Of a compressed file that is broken, what came before is explained; the status is that of an I/O error."""
+def test_damaged_file(folder: Path, capsysbinary: Any) -> None:
+    """The events before the damage are explained, and the exit status is that of an I/O error."""
     import gzip
 
     packed = bytearray(
@@ -376,8 +389,8 @@ def test_a_broken_file_is_explained_as_far_as_it_came(folder: Path, capsysbinary
     assert b'choices[0].message.content += "Hel"' in out
 
 
-def test_a_process(folder: Path) -> None:
-    """As a command: text is UTF-8 whatever the terminal, nothing a terminal obeys, and the input may be standard input."""
+def test_output_of_a_process(folder: Path) -> None:
+    """The text is UTF-8 with any locale, control characters are escaped, and standard input works."""
     data = CHAT.replace(b"Hel", "Hé\u202e😀".encode() + b"\\u001b[2J")
     run = subprocess.run(
         [sys.executable, "-bb", "-m", "reducer", "explain", "-"],
@@ -397,8 +410,48 @@ def test_a_process(folder: Path) -> None:
     assert b"\x1b" not in run.stdout
 
 
-def test_more_streams(folder: Path, capsysbinary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a capture with several streams one is explained: the first, or the one that is asked for."""
+C1 = "".join(map(chr, range(0x7F, 0xA0)))
+MARKS = f"\x1b[2J\r{C1}\u202e\u2028\u200b"  # controls, and characters that hide, end a line, or change its direction
+NASTY = [
+    {"id": MARKS, "choices": [{"index": 0, "delta": {"content": MARKS, MARKS: {MARKS: MARKS}}, MARKS: "a"}]},
+    {"id": MARKS, "choices": [{"index": 0, "delta": {"content": "b", MARKS: "b"}, MARKS: "b"}], MARKS: [MARKS]},
+    {"id": "other", "object": MARKS, "model": MARKS, "choices": [{"index": 0, "delta": {"tool_calls": MARKS}}]},
+    {"type": MARKS, MARKS: MARKS},
+    {"error": {"message": MARKS, "type": MARKS, "code": MARKS, MARKS: MARKS}},
+]
+
+
+def test_control_characters_are_escaped_everywhere(folder: Path) -> None:
+    """Neither form has raw control characters of names, keys, values, errors, stray text or the file's name."""
+    name = f"{MARKS}.sse"
+    raw = MARKS.replace("\r", "")
+    events = [f"event: {raw}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n" for event in NASTY]
+    stray = f'{raw}\n\ndata: {raw}\n\ndata: {{"{raw}": {raw}}}\n\ndata: {raw}'
+    (folder / name).write_bytes(("".join(events) + stray).encode() + b"\xff\x9b")
+    with start_process(name, stdout=subprocess.PIPE) as run:
+        text, errors = run.communicate(timeout=60)
+        assert (run.returncode, errors) == (1, b"")
+    with start_process(name, "--json", stdout=subprocess.PIPE) as run:
+        record, errors = run.communicate(timeout=60)
+        assert (run.returncode, errors) == (1, b"")
+
+    assert all(line.isprintable() for line in text.decode().split("\n"))
+    assert text.startswith(b"\\u001b[2J\\r\\u007f\\u0080")
+    escaped = [line for line in text.decode().split("\n") if "\\u001b" in line]
+    for place in (
+        "#0 @86 ", "#3 @1834 ", "    id = ", "    choices[0].message.\\u001b", "    error ", "    choices[0]: last changed by ",
+        "    problem id_differs ", "    problem stray_text ", "    problem torn_tail ", "        | data: ", "        | \\u001b",
+    ):  # fmt: skip
+        assert any(line.startswith(place) for line in escaped), place
+    assert not set(record.decode()[:-1]) & {*map(chr, range(0x20)), *C1}
+    assert json.loads(record)["source"] == name
+    assert json.loads(record)["events"][0]["name"] == raw
+    assert json.loads(record)["events"][0]["carried"]["choices[0].delta.content"] == MARKS
+    assert rebuild(json.loads(record), 0) == reducer.reduce((folder / name).read_bytes()).to_dict()
+
+
+def test_capture_with_several_streams(folder: Path, capsysbinary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first stream is explained, or the one with the given number."""
 
     def streams(path: str, format: str) -> Any:
         return iter(
@@ -417,7 +470,7 @@ def test_more_streams(folder: Path, capsysbinary: Any, monkeypatch: pytest.Monke
     assert err == b""
 
 
-def process(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+def start_process(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     """Start the command as a process of its own."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", "reducer", "explain", *arguments]
@@ -425,15 +478,15 @@ def process(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
 
 
 def test_output_that_cannot_be_written(folder: Path) -> None:
-    """A full disk and a closed output are I/O errors, said in one line; a reader that has enough is none."""
+    """A full disk and a closed output are I/O errors with one line. A closed pipe is silent."""
     (folder / "c.sse").write_bytes(CHAT * 2000)
-    with open("/dev/full", "wb") as full, process("c.sse", stdout=full) as run:
+    with open("/dev/full", "wb") as full, start_process("c.sse", stdout=full) as run:
         assert run.communicate(timeout=60)[1] == b"reducer: standard output: No space left on device\n"
         assert run.returncode == 2
-    with process("c.sse", preexec_fn=lambda: os.close(1)) as run:
+    with start_process("c.sse", preexec_fn=lambda: os.close(1)) as run:
         assert run.communicate(timeout=60)[1] == b"reducer: standard output: is closed\n"
         assert run.returncode == 2
-    with process("c.sse", stdout=subprocess.PIPE) as run:
+    with start_process("c.sse", stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         assert run.stderr is not None
         run.stdout.read(10)
@@ -441,23 +494,23 @@ def test_output_that_cannot_be_written(folder: Path) -> None:
         assert (run.stderr.read(), run.wait(60)) == (b"", 141)
 
 
-# -- its parts -----------------------------------------------------------------------------------
+# -- helpers -------------------------------------------------------------------------------------
 
 
 def test_printable() -> None:
-    """What a terminal would obey, or would not show, is escaped; letters of all languages stay."""
+    """Characters that a terminal interprets or hides are escaped; letters of all languages stay."""
     assert (
         printable("a\n\r\t\x1b[0m\x07\x85\u2028\u202e\ud800é日😀\U000e0001")
         == "a\\n\\r\\t\\u001b[0m\\u0007\\u0085\\u2028\\u202e\\ud800é日😀\\U000e0001"
     )
 
 
-def test_short() -> None:
-    """Values are written as JSON, long ones with the middle left out."""
-    assert short('a"b\\') == '"a\\"b\\\\"'
-    assert short("x" * 100) == '"' + "x" * 40 + "…" + "x" * 19 + '"'
-    assert short(b'\xff{"\x1b') == '\\xff{"\\u001b'
-    assert short({"a": [1, None], "b": "\x1b"}) == '{"a":[1,null],"b":"\\u001b"}'
+def test_shorten() -> None:
+    """Values are shown as JSON, and long ones are cut."""
+    assert shorten('a"b\\') == '"a\\"b\\\\"'
+    assert shorten("x" * 100) == '"' + "x" * 40 + "…" + "x" * 19 + '"'
+    assert shorten(b'\xff{"\x1b') == '\\xff{"\\u001b'
+    assert shorten({"a": [1, None], "b": "\x1b"}) == '{"a":[1,null],"b":"\\u001b"}'
 
 
 TABLE = [
@@ -465,7 +518,8 @@ TABLE = [
     ("nothing", None, {"a": 1}, [("new", ("a",), 1)]),
     ("append", {"t": "a"}, {"t": "ab"}, [("append", ("t",), "b")]),
     ("set", {"t": "ab"}, {"t": "ac"}, [("replace", ("t",), "ac")]),
-    ("type", {"t": 1}, {"t": 1.0}, []),
+    ("type", {"t": 1}, {"t": 1.0}, [("replace", ("t",), 1.0)]),
+    ("nested type", {"t": {"n": [1]}}, {"t": {"n": [True]}}, [("replace", ("t", "n", 0), True)]),
     ("zero", {"t": 0}, {"t": 1}, [("replace", ("t",), 1)]),
     ("null", {"t": None}, {"t": "x"}, [("set", ("t",), "x")]),
     ("removed", {"a": 1, "b": 2}, {"b": 2}, [("removed", ("a",), None)]),
@@ -480,13 +534,13 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), [pytest.param(*row[1:], id=row[0]) for row in TABLE])
-def test_differences(old: Any, new: Any, expected: list[Any]) -> None:
-    """The differences of two values, by name."""
-    assert list(differences(old, new)) == [Change(*row) for row in expected]
+def test_find_changes(old: Any, new: Any, expected: list[Any]) -> None:
+    """Each case has the changes between two values."""
+    assert list(find_changes(old, new)) == [Change(*row) for row in expected]
 
 
-def test_a_long_stream_is_explained_in_linear_time() -> None:
-    """Where the body is large, events are looked at together: the work grows with the events, and nothing is lost."""
+def test_large_body_is_compared_for_several_events_together() -> None:
+    """The events of a large body share one list of changes, and no change is lost."""
     entry = {"token": "w", "logprob": -0.1, "top_logprobs": [{"token": str(n), "logprob": -1.0} for n in range(3)]}
     chunk = {"id": "c", "choices": [{"index": 0, "delta": {"content": "w"}, "logprobs": {"content": [entry]}}]}
     data = (b"data: " + json.dumps(chunk).encode() + b"\n\n") * 1500
@@ -501,7 +555,7 @@ def test_a_long_stream_is_explained_in_linear_time() -> None:
     }
 
     assert together
-    assert f"    with all from #{together[0].since} on:\n" in as_text("long", explanation)
+    assert f"    changes of all events since #{together[0].since}:\n" in as_text("long", explanation)
     assert all(event.since <= event.number for event in together)
     assert len([event for event in explanation.events if event.changes]) < 750
-    assert replayed(record, 0) == reducer.reduce(data).to_dict()
+    assert rebuild(record, 0) == reducer.reduce(data).to_dict()

@@ -1,13 +1,17 @@
-"""`reducer.framing`: bytes to payloads. What is in a line, which lines are an event, and that splits do not matter."""
+"""`reducer.framing`: from bytes to payloads. The tests cover lines, fields, events, JSON values, limits and splits of
+the bytes.
+"""
 
 import random
+import tracemalloc
 from typing import NamedTuple
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reducer.framing import Framer, Nesting, is_whole
+from reducer.framing import Framer, cut_alike, cut_mixed
+from reducer.json_value import Nesting, is_json
 
 LARGE = 1 << 26
 
@@ -31,11 +35,11 @@ class Framed(NamedTuple):
 
 
 def framed(*reads, limit=LARGE):
-    """Feed reads to a framer and flush it."""
+    """Feed reads to a framer, and flush the framer."""
     framer = Framer(limit)
     frames = [frame for read in reads for frame in framer.feed(read)]
     frames += framer.flush()
-    assert framer.taken == len(frames)
+    assert framer.frame_count == len(frames)
     return Framed(frames, framer.notes, framer.torn)
 
 
@@ -53,7 +57,10 @@ def pieces(data, seed):
 
 
 def in_every_split(data, limit=LARGE):
-    """Frame data whole, and check that no split gives anything else: every single cut, bytewise, at random."""
+    """Frame data whole, and check that every other split gives the same result:
+
+    each single cut, bytewise, at random.
+    """
     whole = framed(data, limit=limit)
     assert framed(*bytewise(data), limit=limit) == whole
     for at in range(1, min(len(data), 400)):
@@ -91,7 +98,7 @@ WHATWG = {
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
 @pytest.mark.parametrize("name", WHATWG)
 def test_the_standards_examples(name, ending):
-    """What the standard shows comes out as it says, with any line end."""
+    """The examples of the standard give the events that the standard shows, with every line end."""
     data, expected = WHATWG[name]
 
     result = in_every_split(data.replace(b"\n", ending))
@@ -102,7 +109,7 @@ def test_the_standards_examples(name, ending):
 
 
 def test_an_unfinished_event_of_the_standard_is_torn():
-    """Its fourth example ends inside an event: the standard drops that, we show it."""
+    """The fourth example ends inside an event. The standard drops these bytes; the framer shows them."""
     result = in_every_split(b"data: first event\n\ndata:  third event")
 
     assert result.payloads == [b"first event"]
@@ -136,7 +143,7 @@ LINE_ENDS = {
 
 @pytest.mark.parametrize("name", LINE_ENDS)
 def test_lines_end_at_cr_lf_and_crlf(name):
-    """Two events come out, wherever reads end."""
+    """The data gives two events, wherever the reads end."""
     result = framed(*LINE_ENDS[name])
 
     assert result.payloads == [b"1", b"2"]
@@ -146,7 +153,7 @@ def test_lines_end_at_cr_lf_and_crlf(name):
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x00"])
 def test_nothing_else_ends_a_line(separator):
-    """S9: what str.splitlines takes for a line end is text."""
+    """S9: the other line ends of `str.splitlines` are part of the text."""
     payload = f'{{"text":"a{separator}b"}}'.encode()
 
     assert in_every_split(b"data: " + payload + b"\n\n").payloads == [payload]
@@ -155,7 +162,7 @@ def test_nothing_else_ends_a_line(separator):
 
 @pytest.mark.parametrize("character", ["é", "世", "🌍", "\u2028"])
 def test_a_read_may_end_inside_a_character(character):
-    """S10: bytes are not decoded here, so no cut breaks a character."""
+    """S10: framing does not decode characters, so a cut inside one does no harm."""
     payload = f'{{"text":"{character * 3}"}}'.encode()
 
     assert in_every_split(b"data: " + payload + b"\n\n" + payload).payloads == [payload, payload]
@@ -181,8 +188,8 @@ FIRST_BYTES = {
 
 
 @pytest.mark.parametrize("name", FIRST_BYTES)
-def test_a_byte_order_mark_is_no_text(name):
-    """S11: one mark at the very start is taken off, any other is part of its line."""
+def test_a_byte_order_mark_is_removed(name):
+    """S11: one mark at the start of the stream is removed. Any other mark is part of its line."""
     reads, payloads, codes = FIRST_BYTES[name]
     result = framed(*reads)
 
@@ -203,7 +210,7 @@ COMPRESSED = {
 
 @pytest.mark.parametrize("name", COMPRESSED)
 def test_a_compressed_body_is_not_read(name):
-    """S17: its mark is noted with the helper's name, and nothing behind it is taken for text."""
+    """S17: the note names the helper that decompresses, and the bytes after the mark are not framed."""
     data, encoding = COMPRESSED[name]
 
     result = in_every_split(data + b"\n\ndata: 1\n\n" + ONE + b"\n")
@@ -215,8 +222,8 @@ def test_a_compressed_body_is_not_read(name):
 
 
 @pytest.mark.parametrize("data", [b"\x1f data: 1\n\n", b"x: 1\n\n", b"(\n\n", b"x\n\n", b"\xef\n\n"])
-def test_half_a_mark_is_no_mark(data):
-    """What only begins like a compressed body is read as lines."""
+def test_incomplete_mark_of_compression(data):
+    """Bytes that only begin like a compressed body are read as lines."""
     result = in_every_split(data + b"data: 2\n\n")
 
     assert result.payloads == [b"2"]
@@ -264,7 +271,7 @@ FIELDS = {
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_fields(name):
-    """Every line means what the standard says; `error:` is ours (S16)."""
+    """Every line has the meaning that the standard defines; the field `error:` is an addition (S16)."""
     data, expected = FIELDS[name]
 
     result = in_every_split(data)
@@ -285,22 +292,26 @@ STRIPPED = {
     "spaces-before": (b"data:   {}\ndata: {}\n", [b"  {}", b"{}"]),
     "object-over-lines": (b'data: {"a":\ndata: [1,\ndata: {}]}\ndata: {}\n', [b'{"a":\n[1,\n{}]}', b"{}"]),
     "not-an-object": (b"data: 1\ndata: 2\ndata: [1]\ndata: {}\n\n", [b"1\n2\n[1]\n{}"]),
-    "two-on-a-line": (b"data: {}{}\ndata: {}\n\n", [b"{}{}\n{}"]),
+    "two-on-a-line": (b"data: {}{}\ndata: {}\n\n", [b"{}{}", b"{}"]),
     "empty-line-in-front": (b"data:\ndata: {}\ndata: " + ONE + b"\n\n", [b"\n{}", ONE]),
     "comments-between": (b"data: {}\n: ping\ndata: {}\n: ping\n", [b"{}", b"{}"]),
 }
 
 
 @pytest.mark.parametrize("name", STRIPPED)
-def test_a_data_line_behind_a_whole_object_begins_a_new_event(name):
-    """S5: a proxy has stripped the blank lines (decision 17: the data so far is a whole object or the end marker)."""
+def test_a_data_line_after_a_whole_object_begins_an_event(name):
+    """S5:
+
+    a proxy removed the blank lines. If the data so far is a whole object or the end marker, the next data line begins
+    an event.
+    """
     data, payloads = STRIPPED[name]
 
     assert in_every_split(data).payloads == payloads
 
 
 def test_names_go_with_their_data_without_blank_lines():
-    """S5: the event line of the next event stands behind the data of the last."""
+    """S5: without blank lines, an event line names the data line after it."""
     data = b"event: a\ndata: {}\nevent: b\ndata: " + ONE + b"\nid: 1\nevent: c\ndata: " + TWO + b"\ndata: {}\n"
 
     assert in_every_split(data).named == [("a", b"{}"), ("b", ONE), ("c", TWO), (None, b"{}")]
@@ -322,7 +333,7 @@ DONE_FORMS = {
 
 @pytest.mark.parametrize("name", DONE_FORMS)
 def test_forms_of_the_end_marker(name):
-    """It comes out as a payload, with or without a prefix, a blank line or a line end."""
+    """The end marker becomes a payload, with or without a prefix, a blank line or a line end."""
     result = in_every_split(b"data: " + ONE + b"\n\n" + DONE_FORMS[name])
 
     assert {payload.strip() for payload in result.payloads[1:]} == {b"[DONE]"}
@@ -356,7 +367,10 @@ ENDS = {
 
 @pytest.mark.parametrize("name", ENDS)
 def test_ends(name):
-    """S4, E7: a last event that is whole counts without its blank line; what is not whole is shown with its place."""
+    """S4, E7:
+
+    a last event that is whole counts without its blank line. An incomplete event is shown with its offset.
+    """
     data, payloads, torn = ENDS[name]
 
     result = in_every_split(data)
@@ -367,7 +381,7 @@ def test_ends(name):
 
 
 def test_all_torn_bytes_are_shown():
-    """Decision 14: an event that is not whole, and behind it a line that is not whole, are both left over."""
+    """Both an incomplete event and the incomplete line after it are left over at the end."""
     result = in_every_split(b'data: {"a":\nda')
 
     assert result.payloads == []
@@ -409,7 +423,10 @@ VALUES = {
 
 @pytest.mark.parametrize("name", VALUES)
 def test_values(name):
-    """S15, S16, S18: a JSON value at the start of a line is a payload, over as many lines as it takes; an array is a list of them."""
+    """S15, S16, S18:
+
+    a JSON value at the start of a line is a payload, even over several lines. The elements of an array are payloads.
+    """
     data, payloads = VALUES[name]
 
     result = in_every_split(data)
@@ -419,8 +436,8 @@ def test_values(name):
     assert result.torn is None
 
 
-def test_an_event_line_names_the_value_behind_it():
-    """``event: error``, then the bare object: once, and not what follows."""
+def test_an_event_line_names_the_value_after_it():
+    """The name `error` belongs to the value in the next line, and to no later value."""
     result = in_every_split(b'event: error\n{"message":"x"}\n\n{"a":1}\n')
 
     assert result.named == [("error", b'{"message":"x"}'), (None, b'{"a":1}')]
@@ -437,7 +454,7 @@ CUT_LINES = {
 
 @pytest.mark.parametrize("name", CUT_LINES)
 def test_a_cut_json_line_does_not_swallow_the_next(name):
-    """The cut line comes out by itself, for the decoder to reject, and the lines behind it are read."""
+    """The cut line becomes a payload, which the decoder rejects. The lines after it are payloads, too."""
     data, payloads = CUT_LINES[name]
 
     result = in_every_split(data)
@@ -467,8 +484,8 @@ def test_a_cut_json_line_does_not_swallow_the_next(name):
         b"data: 1\n\n" * 100 + b"event: a\r\ndata: 2\r\n\r\n" * 100 + ONE,
     ],
 )
-def test_a_payload_stands_at_its_offset(data):
-    """The offset is that of the first data line, or of the value's first byte."""
+def test_offsets_of_payloads(data):
+    """The offset of a payload is that of its first data line, or of the first byte of its value."""
     for payload, _, offset in framed(data).frames:
         there = data[offset:]
         field, _, value = there.partition(b":")
@@ -481,7 +498,7 @@ def test_a_payload_stands_at_its_offset(data):
 
 
 def test_offsets_and_numbers_count_over_reads():
-    """They are those of the whole body."""
+    """Offsets and numbers count from the start of the body."""
     framer = Framer(LARGE)
 
     first = framer.feed(b"event: a\ndata: 1\n\nda")
@@ -489,7 +506,7 @@ def test_offsets_and_numbers_count_over_reads():
     third = framer.feed(b"data: 3\n\n")
 
     assert (list(first), list(second), list(third)) == ([(b"1", "a", 9)], [(b"2", None, 18)], [(b"3", None, 40)])
-    assert framer.taken == 3
+    assert framer.frame_count == 3
     assert [(note.code, note.frame, note.offset, note.seen) for note in framer.notes] == [
         ("stray_text", 2, 27, b"what is this")
     ]
@@ -511,7 +528,7 @@ STRAY = {
 
 @pytest.mark.parametrize("name", STRAY)
 def test_text_that_is_no_part_of_a_stream_is_noted(name):
-    """Once for all of it between two frames, at its place, with what it was."""
+    """All stray text between two frames gives one note, with its offset and its first bytes."""
     data, codes = STRAY[name]
 
     result = in_every_split(data)
@@ -526,18 +543,72 @@ def test_text_that_is_no_part_of_a_stream_is_noted(name):
     "data", [b"<html><body>502</body></html>", b"upstream connect error or disconnect", b"Not Found"]
 )
 def test_text_without_a_line_end_is_stray_and_not_torn(data):
-    """Decision 17: a page of one line is no cut event, for no event begins like it."""
+    """An error page of one line is not an incomplete event, because no event begins like the page."""
     result = in_every_split(data)
 
     assert result.codes == [("stray_text", 0, 0)]
     assert result.torn is None
 
 
-def test_a_note_shows_no_more_than_it_should():
-    """A page of a megabyte does not go into a problem."""
+def test_a_note_shows_at_most_200_bytes():
+    """A page of a megabyte is not copied into a problem."""
     result = framed(b"<" + b"p" * 1_000_000 + b"\n")
 
     assert len(result.notes[0].seen) <= 200
+
+
+# -- lines that hold an object ---------------------------------------------------------------------
+
+LONG = b'{"text":"' + b"x" * 500 + b'"}'
+OBJECT_LINES = {
+    "capital": (b"Data: {}\n\ndata: 1\n\n", [("stray_text", 0, b"Data: {}", "ignored")]),
+    "not-an-object": (b"Data: [1]\nxdata: {\nxdata: 5\ndata: 1\n\n", []),
+    "known-fields": (b"id: {}\nretry: {}\n: {}\ndata: 1\n\n", []),
+    "long": (b"xdata:" + LONG + b"\n", [("stray_text", 0, b"xdata:" + LONG, "ignored")]),
+    "a-run": (
+        b"xdata: {}\n\nxdata: {}\n\n",
+        [("stray_text", 0, b"xdata: {}\nxdata: {}", "ignored; 2 lines, 18 bytes")],
+    ),
+    "a-long-run": (b"some junk\n" * 100, [("stray_text", 0, (b"some junk\n" * 20), "ignored; 100 lines, 900 bytes")]),
+    "after-text": (
+        b"some junk\n\nmore junk\nxdata: {}\nlast junk\n",
+        [
+            ("stray_text", 0, b"some junk\nmore junk", "ignored; 2 lines, 18 bytes"),
+            ("stray_text", 0, b"xdata: {}\nlast junk", "ignored; 2 lines, 18 bytes"),
+        ],
+    ),
+    "inside-an-event": (b"data: 1\nData: {}\ndata: 2\n\n", [("stray_text", 0, b"Data: {}", "ignored")]),
+    "head": (b"HTTP/2 200\r\nnel: {}\r\n\r\ndata: 1\n\n", []),
+    "two-heads": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/2 200\r\nnel: {}\r\n\r\n", []),
+    "after-the-head": (b"HTTP/2 200\n\nnel: {}\n", [("stray_text", 0, b"nel: {}", "ignored")]),
+    "data-end-the-head": (b"HTTP/2 200\ndata: 1\nnel: {}\n\n", [("stray_text", 0, b"nel: {}", "ignored")]),
+    "an-event-ends-the-head": (b"HTTP/2 200\ndata: 1\n\nnel: {}\n", [("stray_text", 1, b"nel: {}", "ignored")]),
+    "before-a-limit": (
+        b"some junk\n: " + b"x" * 2000 + b"\nsome junk\n",
+        [
+            ("stray_text", 0, b"some junk", "ignored"),
+            ("limit_event_bytes", 0, (b": " + b"x" * 2000)[:200], "not retained: more than 1000 bytes"),
+            ("stray_text", 0, b"some junk", "ignored"),
+        ],
+    ),
+    "in-an-array": (b'[{"a":1},34,56,{"a":1}]', [("stray_text", 1, b"3", "ignored")]),
+}
+
+
+@pytest.mark.parametrize("name", OBJECT_LINES)
+def test_a_line_that_holds_an_object_is_noted(name):
+    """S24: and a note says how many lines it stands for."""
+    data, notes = OBJECT_LINES[name]
+    result = in_every_split(data, limit=1000)
+
+    assert [(note.code, note.frame, note.seen, note.chosen) for note in result.notes] == notes
+
+
+def test_missing_blank_lines_are_noted_once():
+    """S5: at the first event that begins without one."""
+    result = in_every_split(b"data: 1\n\ndata: {}\ndata: {}\ndata: {}\n\n")
+
+    assert result.codes == [("no_blank_line", 2, 18)]
 
 
 # -- limits ----------------------------------------------------------------------------------------
@@ -549,7 +620,7 @@ OVERSIZE = {
     "blank-lines-stripped": (
         b'data: {"a":"' + b"x" * 60 + b'"}\ndata: {}\ndata: {"b":1}\n',
         [b"{}", b'{"b":1}'],
-        [("limit_event_bytes", 0, 0)],
+        [("limit_event_bytes", 0, 0), ("no_blank_line", 1, 84)],
     ),
     "named": (b"event: a\ndata: " + b"x" * 60 + b"\n\ndata: 1\n\n", [b"1"], [("limit_event_bytes", 0, 9)]),
     "value": (b'{"a":"' + b"x" * 60 + b'"}\n{}\n', [b"{}"], [("limit_event_bytes", 0, 0)]),
@@ -557,6 +628,7 @@ OVERSIZE = {
     "value-without-end": (b"{}\n" + b'{"a":"' + b"x" * 60, [b"{}"], [("limit_event_bytes", 1, 3)]),
     "element": (b'[{},{"a":"' + b"x" * 60 + b'"},{"b":1}]', [b"{}", b'{"b":1}'], [("limit_event_bytes", 1, 4)]),
     "comment": (b": " + b"x" * 60 + b"\n\ndata: 1\n\n", [b"1"], [("limit_event_bytes", 0, 0)]),
+    "comment-inside": (b"data: 1\n: " + b"x" * 60 + b"\ndata: 2\n\n", [b"1\n2"], [("limit_event_bytes", 0, 8)]),
     "line-without-end": (b"data: 1\n\ndata: " + b"x" * 60, [b"1"], [("limit_event_bytes", 1, 9)]),
     "several": (
         b"data: 1\n\ndata: " + b"x" * 60 + b"\n\ndata: 2\n\n" + b"{" + b" " * 60 + b"}\n",
@@ -568,14 +640,14 @@ OVERSIZE = {
 
 @pytest.mark.parametrize("name", OVERSIZE)
 def test_an_event_past_the_limit_is_left_out(name):
-    """Decision 16: it alone, with one note that names the limit; what follows is read."""
+    """Only this event is dropped. One note names the limit, and the next event is framed."""
     data, payloads, codes = OVERSIZE[name]
 
     result = in_every_split(data, limit=40)
 
     assert result.payloads == payloads
     assert result.codes == codes
-    assert all("40 bytes" in note.chosen for note in result.notes)
+    assert all("40 bytes" in note.chosen for note in result.notes if note.code != "no_blank_line")
 
 
 UNDECIDED = {
@@ -591,7 +663,7 @@ UNDECIDED = {
 
 @pytest.mark.parametrize("name", UNDECIDED)
 def test_the_limit_does_not_depend_on_the_split(name):
-    """What was read is small and whole; a read that could not be decided yet is no event of its own."""
+    """Bytes that could not be framed yet do not count as an event."""
     data = UNDECIDED[name]
     whole = framed(data, limit=20)
 
@@ -599,8 +671,8 @@ def test_the_limit_does_not_depend_on_the_split(name):
         assert framed(data[:at], data[at:], limit=20) == whole, at
 
 
-def test_what_cannot_be_decided_is_bounded():
-    """A bracket and blanks without end may still become an array: past the limit nobody waits for that."""
+def test_undecided_bytes_are_bounded():
+    """A bracket and blanks may still become an array. Beyond the limit, the framer drops them."""
     framer = Framer(1000)
     framer.feed(b"[")
     for _ in range(100):
@@ -609,8 +681,8 @@ def test_what_cannot_be_decided_is_bounded():
     assert len(framer._tail) <= 1001
 
 
-def test_a_line_past_the_limit_is_skipped_alike_by_the_fast_lane():
-    """Lines behind it belong to the same event, however large the reads."""
+def test_lines_after_a_line_past_the_limit_belong_to_the_same_event():
+    """A line beyond the limit and the data lines after it are one event, for every size of the reads."""
     data = b"data: " + b"x" * 70_000 + b"\ndata: more\n\ndata: {}\n\n"
 
     whole = framed(data, limit=1 << 16)
@@ -621,7 +693,7 @@ def test_a_line_past_the_limit_is_skipped_alike_by_the_fast_lane():
 
 
 def test_payloads_up_to_the_limit_are_kept():
-    """The limit is not reached by what is exactly as large."""
+    """A payload of exactly the limit is kept."""
     assert framed(b"data: " + b"x" * 34 + b"\n\n", limit=40).payloads == [b"x" * 34]
     assert framed(b'{"a":"' + b"x" * 32 + b'"}\n', limit=40).payloads == [b'{"a":"' + b"x" * 32 + b'"}']
 
@@ -642,8 +714,8 @@ def test_a_very_large_event_is_one_payload():
 
 @pytest.mark.parametrize("size", [1000, 65_536, 1 << 20])
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
-def test_the_fast_lane_agrees_with_the_lines(ending, size):
-    """Many plain events with others among them: the read size decides which way they go, and nothing else."""
+def test_shortcuts_and_lines_give_the_same_frames(ending, size):
+    """The read size decides which events the shortcuts cut. The frames are the same."""
     plain = b"data: {}\n\n" * 900 + b'event: a\ndata: {"a":1}\n\n' * 900
     odd = b"id: 1\ndata: {}\n\n: ping\n\ndata:{}\n\nevent:b\ndata: 1\ndata: 2\n\n" + ONE + b"\n"
     data = ((plain + odd) * 4).replace(b"\n", ending)
@@ -672,7 +744,7 @@ LARGE_EVENTS = {
 @pytest.mark.parametrize("name", LARGE_EVENTS)
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
 def test_large_events(ending, name):
-    """Whether it comes in one read or in many."""
+    """A large event gives the same frames in one read and in many."""
     data = (b"data: 0\n\n" + LARGE_EVENTS[name] + b"data: 9\n\n").replace(b"\n", ending)
     first, rest = data[: 7 + 2 * len(ending)], data[7 + 2 * len(ending) :]
 
@@ -684,7 +756,7 @@ def test_large_events(ending, name):
 
 
 def test_other_lines_in_the_place_of_event_lines():
-    """Three lines an event, and the first of them need not be its name."""
+    """The first of three lines may be any field or a comment."""
     names = [b"event: a", b"id: 7", b"event: b", b": comment", b"event:c"]
     data = b"".join(b"%s\ndata: %d\n\n" % (name, place) for place, name in enumerate(names))
 
@@ -694,21 +766,21 @@ def test_other_lines_in_the_place_of_event_lines():
     assert result.notes == []
 
 
-def test_a_value_behind_data_that_are_none():
-    """The name is that of the data's event, and the value has none."""
+def test_a_value_after_data_that_is_not_json():
+    """The event line names the data, not the value."""
     result = in_every_split(b'event: a\ndata: oops\n{"n":1}\n\ndata: 2\n\n')
 
     assert result.named == [(None, b'{"n":1}'), ("a", b"oops"), (None, b"2")]
 
 
-def test_mixed_line_ends_in_a_window():
-    """LF and CRLF within one read: neither is mistaken for the other."""
+def test_mixed_line_ends_in_one_read():
+    """LF, CR and CRLF may alternate within one read."""
     data = b"data: 1\n\n" * 50 + b"data: 2\r\n\r\n" * 50 + b"data: 3\n\r\n" * 50 + b"data: 4\r\r" * 50
 
     assert in_every_split(data).payloads == [b"1"] * 50 + [b"2"] * 50 + [b"3"] * 50 + [b"4"] * 50
 
 
-# -- pieces of the framer --------------------------------------------------------------------------
+# -- JSON values and the shortcuts --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -725,7 +797,7 @@ def test_mixed_line_ends_in_a_window():
     ],
 )
 def test_nesting_finds_the_end_of_a_value(data, end):
-    """Whole, or byte by byte."""
+    """The end is found in one call, and byte by byte."""
     nesting = Nesting()
 
     assert Nesting().scan(data) == end
@@ -747,8 +819,91 @@ def test_nesting_finds_the_end_of_a_value(data, end):
     ],
 )
 def test_whole_values(data, whole):
-    """One JSON value and nothing behind it."""
-    assert is_whole(data) is whole
+    """`is_json` is true for one JSON value and nothing else."""
+    assert is_json(data) is whole
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(
+    ("data", "count"),
+    [
+        (b"data: 1\n\ndata: 2\n\nda", 2),
+        (b"event: a\ndata: 1\n\nevent: b\ndata: 2\n\n", 2),
+        (b"data: 1\n\nevent: b\ndata: 2\n\n", 0),
+        (b"event: a\ndata: 1\n\ndata: 2\n\n", 0),
+        (b"data: 1\n\n: comment\n\ndata: 2\n\n", 0),
+        (b"event: a\nid: 1\n\n", 0),
+        (b"id: 1\ndata: 1\n\n", 0),
+        (b"data: 1\ndata: 2\n\n", 0),
+        (b"data: 1\n", 0),
+    ],
+)
+def test_events_of_one_form_are_cut_together(data, count, ending):
+    """`cut_alike` cuts all events up to the last blank line, or none."""
+    data = data.replace(b"\n", ending)
+
+    frames, after = cut_alike(data, 0, len(data), 0, LARGE)
+
+    assert len(frames) == count
+    assert list(frames) == framed(data[:after]).frames
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(
+    ("data", "count", "rest"),
+    [
+        (b": c\n\ndata: 1\n\nevent: a\ndata: 2\n\n", 2, b""),
+        (b"data: 1\n\ndata: 2\ndata: 3\n\n", 1, b"data: 2\ndata: 3\n\n"),
+        (b"data: 1\n\nid: 7\n\n: c\nretry: 1\n\n\ndata: 2\n\nid:", 2, b"id:"),
+        (b"data: 1\n\nid\n\n", 1, b"id\n\n"),
+        (b"data: 1\n\nevent: a\n\n", 1, b"event: a\n\n"),
+        (b"data: 1\n\nevent: a\n: c\n\n", 1, b"event: a\n: c\n\n"),
+        (b"data: 1\n\n{}\n\n", 1, b"{}\n\n"),
+        (b"data: 1\n", 0, b"data: 1\n"),
+    ],
+)
+def test_leading_plain_events_are_cut_among_others(data, count, rest, ending):
+    """`cut_mixed` stops at the first event of another form."""
+    data, rest = data.replace(b"\n", ending), rest.replace(b"\n", ending)
+
+    frames, after = cut_mixed(data, 0, 0, LARGE)
+
+    assert len(frames) == count
+    assert data[after:] == rest
+    assert frames == framed(data[:after]).frames
+
+
+def test_dropped_data_lines_do_not_count_for_the_next_event():
+    """An event beyond the limit has several data lines; the next event may be as large as the limit."""
+    dropped = b"data: " + b"x" * 60 + b"\n" + b"data: more\n" * 5
+
+    result = in_every_split(dropped + b"\ndata: a\ndata: b\n\n", limit=40)
+
+    assert result.payloads == [b"a\nb"]
+
+
+def test_text_after_an_object_does_not_hide_the_next_data_line():
+    """S5, S23: the object with the text is an event. Data that begin with text have no further event."""
+    result = in_every_split(b"data: {}x\ndata: y\ndata: {}\ndata: z\n\n")
+
+    assert result.payloads == [b"{}x", b"y\n{}\nz"]
+
+
+def test_small_reads_of_a_value_need_little_memory():
+    """A value in reads of two bytes."""
+    value = b'{"a":"' + b"x" * 200_000 + b'"}'
+    reads = [value[at : at + 2] for at in range(0, len(value), 2)]
+    framer = Framer(LARGE)
+    tracemalloc.start()
+    try:
+        for read in reads[:-1]:
+            framer.feed(read)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert held < 3 * len(value)
+    assert framer.feed(reads[-1]).payloads == [value]
 
 
 # -- any bytes -------------------------------------------------------------------------------------
@@ -757,6 +912,8 @@ TOKENS = [
     b"data: ", b"data:", b"data", b"event: x", b"event: ", b"error: ", b"id: 1", b"retry: 5", b":c", b": ", b"\n", b"\n\n", b"\r", b"\r\n",
     b"{", b"}", b"[", b"]", b'"', b"\\", b",", b" ", b"\t", b"1", b"[DONE]", b"[D", b'{"a":1}', b'{"a":"b\\"}', b"data: {}\n\n",
     b"event: y\ndata: {}\n\n", BOM, b"\x1f\x8b", b"\x78", b"\x28\xb5", b"\xe2\x80\xa8", b"x y", b"HTTP/1.1 200", b"null",
+    b"HTTP/2 200\n", b"Data: {}\n", b'xdata: {"a":1}\r\n', b"junk text\n", b"data: {}{}\n", b'data: {"a":1} event: z\n', b"\0",
+    b"\0\0\0\x40\0\0\0\x20abcd\x0b:event",
 ]  # fmt: skip
 soup = st.lists(st.sampled_from(TOKENS), max_size=40).map(b"".join)
 cuts = st.lists(st.integers(min_value=0, max_value=400), max_size=12)
@@ -770,8 +927,8 @@ def cut_at(data, places):
 @given(soup, cuts)
 @example(b'{"a":"x\r\n{"a":1}\n', [9])
 @example(b"[DONE]\r\n[\n\n{}]", [3, 8, 10])
-def test_any_split_gives_the_same(data, places):
-    """Whole, in the drawn pieces, or byte by byte: the same frames, notes and torn bytes."""
+def test_any_split_gives_the_same_frames_and_notes(data, places):
+    """Frames, notes and torn bytes are equal for all reads: whole, random, and byte by byte."""
     whole = framed(data)
 
     assert framed(*cut_at(data, places)) == whole
@@ -779,8 +936,8 @@ def test_any_split_gives_the_same(data, places):
 
 
 @given(soup, cuts, st.sampled_from([20, 30, 60]))
-def test_any_split_gives_the_same_past_the_limit(data, places, limit):
-    """The same where events are refused."""
+def test_any_split_gives_the_same_frames_and_notes_past_the_limit(data, places, limit):
+    """The results are equal also if the limit drops events."""
     whole = framed(data, limit=limit)
 
     assert framed(*cut_at(data, places), limit=limit) == whole
@@ -800,8 +957,10 @@ def test_any_split_gives_the_same_past_the_limit(data, places, limit):
     st.sampled_from([b"\n", b"\r\n", b"\r"]),
     cuts,
 )
-def test_what_is_written_by_the_standard_is_read_by_it(events, ending, places):
-    """Events written as the standard says come out again, unless S5 had to cut them."""
+def test_events_of_the_standard_are_read_unchanged(events, ending, places):
+    """Events in the standard's form have their names and data, unless a line begins like a JSON object or the end
+    marker.
+    """
     events = [
         (name, lines) for name, lines in events if not any(line.lstrip().startswith(("{", "[DONE]")) for line in lines)
     ]
@@ -826,12 +985,12 @@ def test_what_is_written_by_the_standard_is_read_by_it(events, ending, places):
 
 @given(st.binary(max_size=200), cuts)
 def test_any_bytes_are_framed(data, places):
-    """Nothing raises, and no split matters."""
+    """No bytes raise an exception, and no split changes the result."""
     assert framed(*cut_at(data, places)) == framed(data)
 
 
 def test_blanks_before_a_line_do_not_count():
-    """Blanks at the start of a line are no part of it: neither of a field nor of a value."""
+    """Blanks at the start of a line are ignored before a field and before a value."""
     result = in_every_split(b'  data: {"a":1}\n\n   {"b":2}\n')
 
     assert [payload for payload, _, _ in result.frames] == [b'{"a":1}', b'{"b":2}']

@@ -1,12 +1,16 @@
-"""`gemini.generate`: the quirks of section G by their ids, and what else the rules of the dialect say."""
+"""`gemini.generate`: the quirks G1 to G4, each by its id, and the other rules of the dialect."""
 
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
 
 import reducer
+from reducer.dialects.contract import Options, report_nothing
+from reducer.dialects.gemini_generate import DIALECT, incomplete_calls
+from reducer.fast import BatchPath
 from tests.helpers import SAMPLES, feed_bytewise, feed_random, feed_whole
 
 STOP = """{"candidates":[{"finishReason":"STOP"}]}"""
@@ -18,7 +22,7 @@ def sse(*payloads: str) -> bytes:
 
 
 def parts(*some: str) -> str:
-    """A chunk with these parts of the only candidate."""
+    """Return a chunk with these parts in the only candidate."""
     return f"""{{"candidates":[{{"content":{{"parts":[{",".join(some)}]}}}}]}}"""
 
 
@@ -27,7 +31,7 @@ def text(piece: str) -> str:
 
 
 def reduced(*payloads: str, **options) -> reducer.Result:
-    """Reduce a stream under three feeds, which must agree."""
+    """Reduce a stream whole, bytewise and in random reads; all results must be equal."""
     return reduced_bytes(sse(*payloads), **options)
 
 
@@ -48,7 +52,7 @@ def parts_of(result: reducer.Result) -> list:
     return result.to_dict()["candidates"][0]["content"].get("parts", [])
 
 
-# Each row: its id, the wire, the parts of the only candidate, the codes of the problems. All end with STOP.
+# Each row: its id, the payloads, the parts of the only candidate, the codes of the problems. All streams end with STOP.
 ROWS = [
     (
         "G1-neighbouring-text-joins",
@@ -268,12 +272,24 @@ ROWS = [
         [{"text": "a"}, {"functionCall": "f"}, {"text": 1}],
         ["wrong_type"],
     ),
+    (
+        "a-part-that-is-no-object-after-texts",
+        [parts('{"text":"a"}'), parts('{"text":"b"}'), parts("null"), parts("false"), parts("5"), parts('{"text":"c"}')],
+        [{"text": "abc"}],
+        ["wrong_type", "wrong_type"],
+    ),
+    (
+        "a-path-with-half-a-surrogate-pair",
+        [parts(r"""{"functionCall":{"name":"f","partialArgs":[{"jsonPath":"$['\\ud800']","numberValue":1}]}}""")],
+        [{"functionCall": {"name": "f", "args": {}}}],
+        ["json_path"],
+    ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("wire", "expected", "problems"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_parts(wire, expected, problems):
-    """Parts join, sign and call as the table of quirks says."""
+    """Texts join, signatures move to the text before them, and calls are complete, as in the row."""
     result = reduced(*wire, STOP)
 
     assert parts_of(result) == expected
@@ -285,7 +301,7 @@ def test_parts(wire, expected, problems):
 
 
 def test_usage_is_the_last_value_of_each_key():
-    """G2: usage counts from the start again with every chunk, and a key that a chunk leaves out is not erased."""
+    """G2: the last value of each key counts. A key that a later chunk lacks, or that is null there, keeps its value."""
     result = reduced(
         """{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":1,"thoughtsTokenCount":5}}""",
         """{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":0,"thoughtsTokenCount":null,"totalTokenCount":9}}""",
@@ -297,7 +313,7 @@ def test_usage_is_the_last_value_of_each_key():
 
 
 def test_no_usage_is_none():
-    """G2: usage that nobody reported is not invented."""
+    """G2: without a reported usage, the body has none."""
     result = reduced(text("a"), STOP)
 
     assert result.usage is None
@@ -331,7 +347,10 @@ def test_terminal_evidence(wire, status, problems):
 
 
 def test_candidates_by_index():
-    """G3: candidates interleave, an absent or negative index is 0, and the body names only an index that came."""
+    """G3:
+
+    candidates may alternate. An absent or negative index means 0; the body has an index only if the stream has it.
+    """
     result = reduced(
         """{"candidates":[{"index":2,"content":{"parts":[{"text":"c"}],"role":"model"}}]}""",
         """{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"},{"index":2,"content":{"parts":[{"text":"d"}],"role":"x"}}]}""",
@@ -362,7 +381,7 @@ def test_candidates_by_index():
     ],
 )  # fmt: skip
 def test_framings(data):
-    """One answer is the same in every way it can be sent."""
+    """One answer gives the same body in every framing."""
     result = reduced_bytes(data)
 
     assert result.to_dict() == {"candidates": [{"content": {"parts": [{"text": "ab"}]}, "finishReason": "STOP"}]}
@@ -370,7 +389,7 @@ def test_framings(data):
 
 
 def test_response_beside_other_keys_is_no_wrapper():
-    """A `response` that is not alone is an unknown key like others."""
+    """The key `response` beside `candidates` is an undeclared key."""
     result = reduced(text("a"), """{"candidates":[{"finishReason":"STOP"}],"response":{"candidates":[]}}""")
 
     assert result.to_dict()["response"] == {"candidates": []}
@@ -378,7 +397,10 @@ def test_response_beside_other_keys_is_no_wrapper():
 
 @pytest.mark.parametrize("repair", [False, True], ids=["G4-cumulative-off", "G4-cumulative-on"])
 def test_cumulative_text(repair):
-    """Text that comes whole each time is joined and reported; the repair takes the last."""
+    """Texts that each repeat the whole text so far are joined, and `repairable` is reported.
+
+    With the repair, the last text counts.
+    """
     wire = [text(FIFTY), text(f"{FIFTY}, and"), text(f"{FIFTY}, and more"), STOP]
 
     result = reduced(*wire, repairs=["cumulative"] if repair else [])
@@ -391,11 +413,11 @@ def test_cumulative_text(repair):
         assert codes(result) == ["repairable"]
 
 
-# -- what adds up, and what is the last --------------------------------------------------------------
+# -- lists that are extended, and values of which the last counts --------------------------------------
 
 
 def test_citations_append_without_repeats():
-    """Citations of one list are kept once each, in order; other keys of the metadata are the last."""
+    """Each citation is kept once, in order. Of the other keys the last value counts."""
     result = reduced(
         """{"candidates":[{"citationMetadata":{"citations":[{"uri":"a","startIndex":1},{"uri":"a","startIndex":1}],"x":1}}]}""",
         """{"candidates":[{"citationMetadata":{"citations":[{"startIndex":1,"uri":"a"},{"uri":"b","tags":["t"]}],"x":null}}]}""",
@@ -411,7 +433,7 @@ def test_citations_append_without_repeats():
 
 
 def test_logprobs_append():
-    """The lists of `logprobsResult` extend, its other values are the last."""
+    """The lists of `logprobsResult` are joined. Of its other keys the last value counts."""
     result = reduced(
         """{"candidates":[{"logprobsResult":{"chosenCandidates":[{"token":"a"}],"topCandidates":null,"logProbabilitySum":-1}}]}""",
         """{"candidates":[{"logprobsResult":{"chosenCandidates":[{"token":"a"}],"topCandidates":[{}],"logProbabilitySum":-2},"finishReason":"STOP"}]}""",
@@ -424,8 +446,8 @@ def test_logprobs_append():
     }
 
 
-def test_everything_else_is_the_last():
-    """Declared or not, a later value replaces the earlier one whole, and null replaces nothing."""
+def test_other_values_are_replaced():
+    """A later value replaces the earlier one as a whole; null replaces nothing."""
     result = reduced(
         """{"candidates":[{"content":{"role":"","parts":[],"x":1},"safetyRatings":[{"category":"A"}],"groundingMetadata":{"a":1},"y":{"a":1}}],"promptFeedback":{"safetyRatings":[]},"createTime":"1","z":1}""",
         """{"candidates":[{"content":{"role":"model","x":2},"safetyRatings":[{"category":"B"}],"groundingMetadata":{"b":1},"y":{"b":1},"finishReason":"STOP"}],"promptFeedback":null,"createTime":"2","z":null}""",
@@ -449,7 +471,7 @@ def test_everything_else_is_the_last():
 
 
 def test_changes_are_reported_once():
-    """Ids, models and finish reasons that differ are reported, a model that changes with every chunk once."""
+    """Ids, models and finish reasons that differ are reported once, with the last value in the body."""
     wire = [
         f"""{{"candidates":[{{"finishReason":"{n}"}}],"responseId":"r{n}","modelVersion":"m{n}"}}""" for n in "1233"
     ]
@@ -477,7 +499,7 @@ ERROR = """{"error":{"code":429,"message":"Quota exceeded.","status":"RESOURCE_E
     ],
 )
 def test_errors(data, body):
-    """An error makes the stream failed; its status is the type, and what came before it stays."""
+    """An error fails the stream. Its `status` becomes the type, and the content before it stays in the body."""
     result = reduced_bytes(data)
 
     assert result.status == "failed"
@@ -487,7 +509,7 @@ def test_errors(data, body):
 
 
 def test_error_beside_content():
-    """An error beside content leaves the content; it is no key of the body."""
+    """The content beside an error is merged; the error is not a key of the body."""
     result = reduced(
         """{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],"error":{"code":500,"status":"INTERNAL"}}"""
     )
@@ -499,13 +521,27 @@ def test_error_beside_content():
 # -- limits ------------------------------------------------------------------------------------------
 
 
-def piece(path: str) -> str:
-    return parts(
-        json.dumps({"functionCall": {"partialArgs": [{"jsonPath": path, "numberValue": 1}], "willContinue": True}})
-    )
+def piece(*paths: str) -> str:
+    entries = [{"jsonPath": path, "numberValue": 1} for path in paths]
+    return parts(json.dumps({"functionCall": {"partialArgs": entries, "willContinue": True}}))
 
 
 CALL = parts('{"functionCall":{"name":"f","willContinue":true}}')
+
+
+def test_a_long_list_in_one_chunk_has_no_gaps():
+    """Each entry stands behind the one before it, though none of them was there before the chunk."""
+    result = reduced(CALL, piece(*(f"$.a[{place}].b" for place in range(200))), STOP)
+
+    part = result.to_dict()["candidates"][0]["content"]["parts"][0]
+    assert part["functionCall"]["args"] == {"a": [{"b": 1}] * 200}
+    assert "limit_new_slots" not in codes(result)
+
+
+def deep_piece() -> str:
+    """Return a chunk that nests 12 deep, with arguments that would nest 14 deep."""
+    entry = {"jsonPath": "$" + ".a" * 11, "structValue": {"b": {"c": {}}}}
+    return parts(json.dumps({"functionCall": {"name": "f", "partialArgs": [entry]}}))
 
 
 @pytest.mark.parametrize(
@@ -517,11 +553,13 @@ CALL = parts('{"functionCall":{"name":"f","willContinue":true}}')
         pytest.param({"max_items": 2}, parts('{"a":1}', '{"a":1}'), "limit_items", id="parts"),
         pytest.param({"max_calls": 1}, parts('{"functionCall":{"name":"f"}}', '{"functionCall":{"name":"g"}}'), "limit_calls", id="calls"),
         pytest.param({}, piece("$.a[129]"), "limit_new_slots", id="a-gap-in-a-list"),
+        pytest.param({}, piece("$.a[64]", "$.b[0].c[65]"), "limit_new_slots", id="gaps-of-several-entries"),
         pytest.param({"max_depth": 12}, piece("$" + ".a" * 13), "limit_depth", id="a-deep-path"),
+        pytest.param({"max_depth": 12}, deep_piece(), "limit_depth", id="a-deep-value-at-a-deep-path"),
     ],
 )  # fmt: skip
 def test_limits(limits, wire, code):
-    """A chunk past a limit leaves no trace, and the status is truncated."""
+    """A chunk beyond a limit is dropped as a whole, and the stream is truncated."""
     result = reduced(text("a"), wire, STOP, limits=reducer.Limits(**limits))
 
     assert result.to_dict() == {"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}]}
@@ -530,15 +568,15 @@ def test_limits(limits, wire, code):
 
 
 def test_limit_at_the_first_chunk():
-    """Where the only chunk is past a limit there is no body."""
+    """If the only chunk is dropped, there is no body."""
     result = reduced("""{"candidates":[{"index":1},{"index":2}]}""", limits=reducer.Limits(max_choices=1))
 
     assert result.to_dict() is None
     assert (result.status, codes(result)) == ("truncated", ["limit_choices", "no_terminal"])
 
 
-def test_what_joins_is_no_new_part():
-    """Text that joins and pieces that continue a call count against no limit."""
+def test_joined_parts_do_not_count_toward_the_limits():
+    """A text that joins the text before it, and a fragment that continues a call, are not new parts."""
     wire = [
         parts(*['{"text":"a"}'] * 5),
         CALL,
@@ -559,7 +597,7 @@ def test_what_joins_is_no_new_part():
 
 
 def test_typed_body():
-    """The body reads as frozen structs with Python's names, and keeps what they do not declare."""
+    """The body has frozen structs with Python's names; undeclared fields are in `extra`."""
     result = reduced(
         """{"candidates":[{"content":{"role":"model","parts":[{"text":"a","thought":true},{"functionCall":{"name":"f","args":{"b":1}}},{"inlineData":{"mimeType":"image/png","data":"aa="}}]},"finishReason":"STOP","index":0,"aura":1}],"usageMetadata":{"totalTokenCount":3},"modelVersion":"m","responseId":"r"}"""
     )
@@ -575,24 +613,24 @@ def test_typed_body():
 
 
 @pytest.mark.parametrize("path", sorted((SAMPLES / "gemini_generate").glob("*.sse")), ids=lambda path: path.stem)
-def test_google_reads_every_sample(path):
-    """As google-genai's own client reads a response: typed through, without the keys that it does not know."""
+def test_to_gemini_equals_the_clients_own_type(path):
+    """`to_gemini` returns the object that google-genai's client builds from the body."""
     types = pytest.importorskip("google.genai.types")
     for cut in (-1, -40):
         result = reducer.reduce(path.read_bytes()[:cut])
         response = result.to_gemini()
         if response is not None:
-            # The client has renamed that by then.
+            # The client renames this key before it validates the response.
             body = json.loads(result.json().replace(b"citationSources", b"citations"))
             try:
                 theirs = types.GenerateContentResponse._from_response(response=body, kwargs={})
             except ValueError:
-                continue  # a value that it refuses: below
+                continue  # the client refuses a value; the next test has this case
             assert response == theirs
 
 
-def test_what_google_refuses_is_left_out():
-    """An unknown key, and a value of another type; the rest is typed."""
+def test_to_gemini_leaves_out_refused_values():
+    """An unknown key and a value of a wrong type are left out; the other values are typed."""
     types = pytest.importorskip("google.genai.types")
     result = reduced(
         """{"candidates":[{"content":{"parts":[{"text":"a","thoughtSignature":"x","odd":1},{"inlineData":{"mimeType":7,"data":"//79"}},{"functionCall":{"name":"f","args":{"b":1}}}]},"aura":1}],"usageMetadata":{"serviceTier":"s","totalTokenCount":3},"zone":1}"""
@@ -607,16 +645,16 @@ def test_what_google_refuses_is_left_out():
     assert result.to_dict()["candidates"][0]["content"]["parts"][0]["odd"] == 1
 
 
-def test_a_body_that_google_refuses_as_a_whole():
-    """There is an object all the same, though nothing in it is typed."""
+def test_to_gemini_of_a_body_that_is_refused_as_a_whole():
+    """The result is an object without typed values."""
     types = pytest.importorskip("google.genai.types")
     result = reduced("""{"candidates":[{"content":{"parts":7,"role":[1]}}],"promptFeedback":{"blockReason":[]}}""")
 
     assert type(result.to_gemini()) is types.GenerateContentResponse
 
 
-def test_the_chunks_of_google_s_client():
-    """Bytes are the base64 that they were, and what the client added is in no body."""
+def test_chunks_of_the_clients_type():
+    """Bytes become base64 again, and keys that the client added are not in the body."""
     types = pytest.importorskip("google.genai.types")
     wire = """{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"//79++++Pz8+Pg=="},"thoughtSignature":"+/8="}],"role":"model"},"finishReason":"STOP","index":0}],"createTime":"2026-01-02T03:04:05.123456Z","responseId":"r"}"""
     chunk = types.GenerateContentResponse.model_validate_json(wire)
@@ -627,7 +665,7 @@ def test_the_chunks_of_google_s_client():
 
 
 def test_saved_in_the_middle_of_a_call():
-    """A state saved anywhere goes on as if nothing had been."""
+    """A state that was saved after any byte gives the same body."""
     data = (SAMPLES / "gemini_generate" / "partial-args-two.sse").read_bytes()
     [whole] = feed_whole(data)
 
@@ -640,7 +678,7 @@ def test_saved_in_the_middle_of_a_call():
 
 
 def test_snapshots_are_independent():
-    """What a snapshot holds does not change with later chunks."""
+    """Later chunks do not change a snapshot."""
     stream = reducer.Reducer()
     stream.feed(
         sse(
@@ -659,3 +697,235 @@ def test_snapshots_are_independent():
     assert early.json() == written
     assert stream.finished
     assert parts_of(stream.close()) == [{"text": "ab"}]
+
+
+# -- batches -----------------------------------------------------------------------------------------
+
+
+def chunk(part: dict, count: int = 1, **candidate) -> dict:
+    """Return a chunk like those of the Gemini API: one part, and the usage so far."""
+    return {
+        "candidates": [{"content": {"parts": [part], "role": "model"}, "index": 0, **candidate}],
+        "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": count, "totalTokenCount": 7 + count},
+        "modelVersion": "gemini-2.5-flash",
+        "responseId": "r1",
+    }
+
+
+def texts(count: int) -> list[dict]:
+    return [chunk({"text": f"word {number} "}, number) for number in range(count)]
+
+
+def count_batched_events(chunks: list[dict], monkeypatch) -> int:
+    """Reduce a stream with and without batches, and check that the results are equal.
+
+    Return how many events batches merged.
+    """
+    data = sse(*map(json.dumps, chunks))
+    merged = []
+    merge = BatchPath.merge
+
+    def counting(self, responses, frames, place):
+        after = merge(self, responses, frames, place)
+        merged.append(after - place)
+        return after
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchPath, "merge", counting)
+        fast = feed_whole(data)
+    slow = feed_whole(data, fast=False)
+    assert fast == slow
+    assert "internal_error" not in codes(fast[0])
+    return sum(merged)
+
+
+# Each row: its id, the chunks after a chunk of text, and how many of these chunks batches merge.
+BATCHED = [
+    ("texts", texts(50), 50),
+    ("thoughts-then-text", [chunk({"text": "t", "thought": True})] * 5 + texts(5), 10),
+    ("an-empty-text", [chunk({"text": "", "thought": True}), *texts(3)], 4),
+    ("a-finish-reason", [*texts(3), chunk({"text": ""}, finishReason="STOP")], 4),
+    ("a-finish-reason-in-each", [chunk({"text": "a"}, finishReason="STOP")] * 3, 3),
+    ("a-time", [{**one, "createTime": str(number)} for number, one in enumerate(texts(3))], 3),
+    ("usage-that-loses-a-key", [{**texts(1)[0], "usageMetadata": usage} for usage in ({"thoughtsTokenCount": 3, "promptTokensDetails": [{"tokenCount": 7, "modality": "TEXT"}]}, {"totalTokenCount": 8}, {"totalTokenCount": 9})], 3),
+    ("an-empty-usage", [{**texts(1)[0], "usageMetadata": {}}] * 3, 3),
+    # The event path has to merge some chunks of the rows below.
+    ("a-signed-text", [chunk({"text": "a", "thoughtSignature": "s"}), *texts(3)], 2),
+    ("a-signature-alone", [chunk({"text": "", "thoughtSignature": "s"}), *texts(3)], 2),
+    ("whole-calls", [chunk({"functionCall": {"name": "f", "args": {"a": 1}}})] * 3 + texts(2), 0),
+    ("two-candidates", [chunk({"text": "a"}, index=index) for index in (1, 0, 1, 0, 0, 1)], 4),
+    ("two-candidates-that-think-and-end", [chunk({"text": "a"}, index=1), *[chunk({"text": "b", "thought": thought}, index=index) for thought in (True, False) for index in (1, 0)], *[chunk({"text": "c"}, index=index, finishReason=reason) for index, reason in ((0, "STOP"), (1, "SAFETY"))]], 5),
+    ("another-finish-reason-of-one-candidate", [chunk({"text": "a"}, index=1), *[chunk({"text": "c"}, index=index, finishReason=reason) for index, reason in ((0, "STOP"), (1, "STOP"), (1, "SAFETY"))]], 0),
+    ("metadata", [chunk({"text": "a"}, groundingMetadata={"a": [1]}), chunk({"text": "b"}, safetyRatings=[])], 0),
+    ("usage-with-null", [*texts(2), {**texts(1)[0], "usageMetadata": {"totalTokenCount": None}}, *texts(1)], 3),
+    ("another-id", [*texts(2), {**texts(1)[0], "responseId": "r2"}], 0),
+    ("another-model", [{**texts(1)[0], "modelVersion": "m2"}], 0),
+    ("another-finish-reason", [chunk({"text": "a"}, finishReason=reason) for reason in ("STOP", "SAFETY")], 0),
+    ("an-unknown-key", [{**texts(1)[0], "zone": 1}, *texts(2)], 1),
+    ("a-part-of-another-kind", [chunk({"executableCode": {"code": "1"}}), *texts(3)], 2),
+    ("two-parts", [{**texts(1)[0], "candidates": [{"content": {"parts": [{"text": "a"}, {"text": "b"}]}}]}], 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("chunks", "count"), [row[1:] for row in BATCHED], ids=[row[0] for row in BATCHED])
+def test_batches(chunks, count, monkeypatch):
+    """With and without batches the results are equal, and batches merge the expected number of events."""
+    assert count_batched_events([texts(1)[0], *chunks], monkeypatch) == count
+
+
+def counted(part: dict, count: int = 1, **candidate) -> dict:
+    """Return a chunk with the details that the Gemini API adds to each usage."""
+    one = chunk(part, count, **candidate)
+    one["usageMetadata"]["promptTokensDetails"] = [{"modality": "TEXT", "tokenCount": 7}]
+    return one
+
+
+# Each row: its id, and a chunk between plain texts whose usages have equal keys.
+AMID = [
+    ("a-text", counted({"text": "a"})),
+    ("a-thought", counted({"text": "a", "thought": True})),
+    ("a-signature", counted({"text": "a", "thoughtSignature": "s"})),
+    ("another-candidate", counted({"text": "a"}, index=1)),
+    ("a-call", counted({"functionCall": {"name": "f"}})),
+    ("another-usage", chunk({"text": "a"})),
+    ("no-id", {key: value for key, value in counted({"text": "a"}).items() if key != "responseId"}),
+    ("another-model", {**counted({"text": "a"}), "modelVersion": "m2"}),
+    ("a-finish-reason", counted({"text": "a"}, finishReason="STOP")),
+]
+
+
+@pytest.mark.parametrize("amid", [row[1] for row in AMID], ids=[row[0] for row in AMID])
+def test_batches_of_texts(amid, monkeypatch):
+    """Chunks that differ from those around them are merged as the event path merges them."""
+    plain = [counted({"text": f"word {number} "}, number) for number in range(40)]
+
+    assert count_batched_events([*plain, amid, *plain, amid, amid, *plain], monkeypatch) > 100
+
+
+def test_first_values_are_left_to_the_event_path(monkeypatch):
+    """A first role, a first index and a body sent whole are left to the event path."""
+    bare = {"candidates": [{"content": {"parts": [{"text": "a"}]}}]}
+    named = {"candidates": [{"content": {"parts": [{"text": "a"}], "role": "model"}}]}
+    other = {"candidates": [{"content": {"parts": [{"text": "a"}]}, "index": 1}]}
+    assert count_batched_events([bare, named], monkeypatch) == 0
+    assert count_batched_events([bare, named, bare, named, named], monkeypatch) == 2
+    assert count_batched_events([bare, {"candidates": [{"index": 1}]}, bare, other, other], monkeypatch) == 0
+    assert (
+        count_batched_events([bare, {"candidates": [{"content": {"parts": [{"text": "a"}]}, "index": 0}]}], monkeypatch)
+        == 0
+    )
+    assert count_batched_events([{"candidates": [{"index": 0}]}, bare], monkeypatch) == 0
+    data = f"{json.dumps(bare)}\n{json.dumps(bare)}\n{json.dumps(bare)}\n".encode()
+    assert feed_whole(data) == feed_whole(data, fast=False)
+
+
+@pytest.mark.parametrize("second", ["[]", "null", "7", '[{"modality":"TEXT","tokenCount":8}]'])
+@pytest.mark.parametrize("first", ["[]", "null", "7", '"x"', '{"a":1}', "[" * 20 + "]" * 20, '[{"a":NaN}]'])
+def test_duplicate_keys_of_a_usage(first, second, monkeypatch):
+    """Of two values of one key the last counts, whatever the first one is, with and without batches."""
+    one = json.dumps(counted({"text": "a"}))
+    twice = one.replace(
+        '"promptTokensDetails": [', f'"promptTokensDetails": {first}, "promptTokensDetails": {second}, "x": ['
+    )
+    alike = twice.replace(', "x": [{"modality": "TEXT", "tokenCount": 7}]', "")
+    assert alike.count("promptTokensDetails") == 2
+    data = sse(one, alike, alike, one, *[alike] * 40)
+
+    assert feed_whole(data) == feed_whole(data, fast=False)
+    assert feed_bytewise(data) == feed_whole(data)
+
+
+# -- calls that are not complete ---------------------------------------------------------------------
+
+
+def call_piece(*entries: dict, more: bool = True, **call) -> str:
+    """A chunk with a piece of a call."""
+    call = {**call, **({"partialArgs": list(entries)} if entries else {}), **({"willContinue": True} if more else {})}
+    return parts(json.dumps({"functionCall": call}))
+
+
+A_STRING = {"jsonPath": "$.a", "stringValue": "x", "willContinue": True}
+A_BODY = {
+    "candidates": [{"content": {"parts": [{"text": "a"}, {"functionCall": {"name": "f", "willContinue": True}}]}}]
+}
+
+
+@pytest.mark.parametrize(
+    ("wire", "calls"),
+    [
+        ([text("a"), parts('{"functionCall":{"name":"f","args":{"a":1}}}')], {}),
+        ([text("a"), call_piece(name="f")], {(0, 1): ""}),
+        ([text("a"), call_piece(name="f"), call_piece(A_STRING)], {(0, 1): '{"a":"x"}'}),
+        ([call_piece(name="f"), call_piece(A_STRING), call_piece(A_STRING), STOP], {(0, 0): '{"a":"xx"}'}),
+        ([call_piece(name="f"), call_piece(A_STRING), call_piece(more=False), STOP], {}),
+        ([call_piece(name="f", args={"b": [1]}), call_piece(name="g", id="2")], {(0, 0): '{"b":[1]}', (0, 1): ""}),
+        ([call_piece(name="f", id="1"), call_piece(name="g", id="2"), call_piece(id="1", more=False)], {(0, 1): ""}),
+        (
+            [call_piece(name="f").replace('"content"', '"index":4,"content"'), text("a").replace('"content"', '"index":2,"content"')],
+            {(1, 0): ""},
+        ),
+    ],
+)  # fmt: skip
+def test_incomplete_calls(wire, calls):
+    """A call in pieces is complete when its last piece has come."""
+    for fast in (True, False):
+        one = reducer.Reducer("gemini.generate", fast=fast)
+        one.feed(sse(*wire))
+        body = one.snapshot().to_dict()
+
+        assert incomplete_calls(one._pipeline.responses.current.state) == calls
+        for number, position in calls:
+            assert "functionCall" in body["candidates"][number]["content"]["parts"][position]
+
+
+def test_incomplete_calls_of_a_whole_body():
+    """A body that came whole is judged where its parts stand."""
+    state = DIALECT.new_state(Options(reducer.Limits(), frozenset(), frozenset()), report_nothing)
+    state.whole = A_BODY
+
+    assert incomplete_calls(state) == {(0, 1): ""}
+
+
+@pytest.mark.parametrize("limit", ["max_items", "max_calls"])
+def test_batches_reach_a_limit_where_the_event_path_does(limit):
+    """With and without batches, a limit drops the same events."""
+    data = sse(*[json.dumps(chunk({"functionCall": {"name": "f"}})) for _ in range(40)])
+    limits = reducer.Limits(**{limit: 20})
+
+    fast, slow = feed_whole(data, limits=limits), feed_whole(data, limits=limits, fast=False)
+
+    assert fast == slow
+    assert len(parts_of(fast[0])) == 20
+
+
+def test_batches_of_random_streams():
+    """Random streams give the same results with and without batches, whole and in small reads."""
+    paths = ["$.a", "$.a.x", "$.l[0]", "$.l[1]", "$.b", "$"]
+    values = [{"stringValue": "s"}, {"stringValue": ""}, {"numberValue": 1}, {"nullValue": None}, {"listValue": [1]}]
+    some_texts = [{"text": piece} for piece in ("a", "", FIFTY, f"{FIFTY}, and")]
+    for seed in range(150):
+        rng = Random(seed)
+
+        def call(rng=rng) -> dict:
+            entry = {"jsonPath": rng.choice(paths), **rng.choice(values)}
+            call = {"partialArgs": [entry], "willContinue": rng.random() < 0.8}
+            return {"functionCall": rng.choice([call, call, {**call, "name": "f"}, {"name": "g"}, {}])}
+
+        stream = [
+            counted(call() if rng.random() < 0.4 else {**rng.choice(some_texts), **rng.choice([{}, {}, {"thought": True}, {"thoughtSignature": "s"}])}, number, index=rng.choice([0, 0, seed % 3]))
+            for number in range(60)
+        ]  # fmt: skip
+        data = sse(*map(json.dumps, stream))
+        slow = feed_whole(data, fast=False)
+        assert feed_whole(data) == slow, seed
+        assert feed_random(data, seed) == slow, seed
+
+
+@pytest.mark.parametrize("part", [{"text": "a", "foo": 1}, {"text": 7}, {"inlineData": {"data": ""}}])
+def test_parts_that_no_text_can_join_count(part):
+    """One chunk cannot bring more parts than the limits allow, whatever the parts have beside a text."""
+    limits = reducer.Limits()
+    event = {"candidates": [{"index": 0, "content": {"parts": [part] * (limits.max_items + 1)}}]}
+    result = reducer.reduce([event], "gemini.generate")
+    assert result.status == "truncated"
+    assert next(problem.code for problem in result.problems) in ("limit_items", "limit_new_slots")

@@ -1,4 +1,4 @@
-"""Message to stream to the same message: for every dialect, every shape, every split, every repair."""
+"""Generated streams give the message from which they were generated: for every dialect, split and repair."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reducer
-from reducer.dialects import DIALECTS
-from reducer.engine import REPAIRS
+from reducer.dialects.registry import DIALECTS
 from tests.corpus import random_splits
 from tests.generator import BODIES, EVENTS, Server, Stream, cut, streams
+from tests.mutations import REPAIRS
 
 pytestmark = pytest.mark.slow
 
-NAMES = sorted(DIALECTS)
+NAMES = sorted(BODIES)
 
 
 def canonical(value: Any) -> str:
-    """The value for comparison: 1, 1.0 and true differ, the order of keys does not count."""
+    """Return a value as text. The texts of 1, 1.0 and true differ; the order of keys does not matter."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
@@ -37,15 +37,15 @@ def gives_its_message(stream: Stream, results: list[reducer.Result[Any]]) -> Non
 
 
 def test_every_dialect_has_a_generator() -> None:
-    """A new dialect needs one."""
-    assert sorted(BODIES) == sorted(EVENTS) == NAMES
+    """The generator has bodies and events for each dialect of the registry."""
+    assert sorted(BODIES) == sorted(EVENTS) == sorted(DIALECTS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=150)
 def test_whole(name: str, data: Any) -> None:
-    """The bytes of a message's stream give the message; its JSON says the same."""
+    """The bytes of a generated stream give its message, as a dict and as JSON."""
     stream = data.draw(streams(name))
     results = reducer.reduce_all(stream.data)
 
@@ -57,16 +57,16 @@ def test_whole(name: str, data: Any) -> None:
 @given(data=st.data(), seed=st.integers(0, 10_000))
 @settings(max_examples=60)
 def test_split(name: str, data: Any, seed: int) -> None:
-    """So they do in any split, event by event, and without lanes."""
+    """Every split of the bytes gives the message, also without the batch path, and with the dialect named."""
     stream = data.draw(streams(name))
-    for pieces in (random_splits(stream.data, seed), stream.reads, several(stream.reads, seed)):
+    for pieces in (random_splits(stream.data, seed), stream.reads, join_reads(stream.reads, seed)):
         gives_its_message(stream, reducer.reduce_all(pieces))
-    gives_its_message(stream, reducer.reduce_all(stream.data, lanes=False))
+    gives_its_message(stream, reducer.reduce_all(stream.data, fast=False))
     gives_its_message(stream, reducer.reduce_all(stream.data, dialect=name))
 
 
-def several(reads: list[bytes], seed: int) -> list[bytes]:
-    """One to seven events a read."""
+def join_reads(reads: list[bytes], seed: int) -> list[bytes]:
+    """Return reads of one to seven events each."""
     rng = random.Random(seed)
     joined = []
     at = 0
@@ -82,7 +82,7 @@ def several(reads: list[bytes], seed: int) -> list[bytes]:
 @given(data=st.data())
 @settings(max_examples=40)
 def test_repairs_change_nothing(name: str, repair: str, data: Any) -> None:
-    """With a repair on, conforming streams are unchanged (semantics, decision 11)."""
+    """Each repair leaves a stream without faults unchanged."""
     stream = data.draw(streams(name))
     gives_its_message(stream, reducer.reduce_all(stream.data, repairs=[repair]))
 
@@ -91,7 +91,9 @@ def test_repairs_change_nothing(name: str, repair: str, data: Any) -> None:
 @given(data=st.data(), place=st.integers(0, 10_000))
 @settings(max_examples=40)
 def test_strict_and_snapshots(name: str, data: Any, place: int) -> None:
-    """A conforming stream passes ``strict``, and a snapshot on the way is neither failed nor complete too early."""
+    """No stream raises under ``strict``, and a snapshot is never `failed`, and `complete` only if the stream is
+    finished.
+    """
     stream = data.draw(streams(name))
     watched = reducer.Reducer(strict=True)
     for number, read in enumerate(stream.reads):
@@ -107,7 +109,7 @@ def test_strict_and_snapshots(name: str, data: Any, place: int) -> None:
 
 @given(text=st.text(), seed=st.integers(0, 10_000))
 def test_cut(text: str, seed: int) -> None:
-    """The pieces of a text make the text, and none looks like the whole so far."""
+    """The fragments of a text join to the text, and no long fragment begins with the text before it."""
     pieces = cut(text, Server(seed))
 
     assert "".join(pieces) == text

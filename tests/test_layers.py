@@ -1,120 +1,174 @@
-"""The corridor has one direction: who may import whom, and who may touch the world, read from the syntax trees."""
+"""Imports have one direction, and only the outer packages do input or output. The tests read syntax trees.
+
+An import counts wherever it stands: at the top, in a function or under `TYPE_CHECKING`. Stubs do not count.
+"""
 
 import ast
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from reducer.dialects.registry import DIALECTS
+
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "reducer"
-MODULES = {
+FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
+    for path in sorted((ROOT / "reducer").rglob("*.py"))
 }
-# From the inside out; a room may import its own layer and those before it.
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in FILES.items()}
+
+# From the outside to the inside. A module may import its own layer and the layers after it.
 LAYERS = [
-    {"errors", "result", "sdk", "typed", "view"},
-    {"framing", "decoding", "dialects", "lanes", "repeats", "runs", "saving", "trust"},
-    {"engine", "whole", "explain"},
-    {"captures", "outputs", "parallel", "embed"},
-    {"cli", "__main__"},
+    {"__main__", "cli"},
+    {"captures", "outputs", "embed"},
+    {"reducer", "one_call", "explain", "options", "types"},
+    {"pipeline", "responses", "response", "reads", "resume", "timing", "duplicates", "fast"},
+    {"detect", "framing", "frames", "json_value", "splitting", "decoding", "saving", "dialects"},
+    {"result", "body", "view", "row", "sdk", "errors", "problems"},
 ]
-# These may open, print and wait; nobody else may.
-WORLDLY = {"cli", "captures", "parallel", "embed"}
+OUTER = LAYERS[0] | LAYERS[1]
+INNERMOST = LAYERS[-1]
+DIALECT_MODULES = {row.module for row in DIALECTS.values()}
+
+INPUT_OUTPUT_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
+INPUT_OUTPUT_METHODS = {"open", "read_bytes", "read_text", "write_bytes", "write_text"}
+INPUT_OUTPUT_MODULES = {
+    "asyncio", "io", "os", "pathlib", "random", "socket", "subprocess", "sys", "threading", "time",
+}  # fmt: skip
+PROVIDER = re.compile(r"openai|anthropic|claude|gemini|google|azure|mistral|groq|deepseek|llama", re.IGNORECASE)
 
 
-def room(module):
-    """The part of a module's name that the layers are drawn by; of the package itself, nothing."""
-    return module.partition(".")[2].partition(".")[0]
+def part_of(module):
+    """Return the name of a module or its package in `LAYERS`; the name of the root package is "reducer"."""
+    return [*module.split("."), "reducer"][1]
 
 
-def layer(module):
-    return next(number for number, rooms in enumerate(LAYERS) if room(module) in rooms)
+def layer_of(module):
+    return next((number for number, parts in enumerate(LAYERS) if part_of(module) in parts), None)
 
 
-def is_type_checking(node):
-    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+def shared_name(module):
+    """Return the name of a module or package directly inside `reducer.dialects`; "" for any other module."""
+    return [*module.split("."), ""][2] if part_of(module) == "dialects" else ""
 
 
-def walk(node):
-    """Every node but what only type checkers see."""
-    for child in ast.iter_child_nodes(node):
-        if not is_type_checking(child):
-            yield child
-            yield from walk(child)
-
-
-def nodes(module):
-    return list(walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))))
-
-
-def imports(module):
-    """The names of the package's modules that a module imports."""
-    for node in nodes(module):
+def imports_of(tree):
+    """Yield the dotted name of each module of this package that the tree imports."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "reducer")
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "reducer")
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: imports are absolute, so that this test can read them"
-            if node.module.split(".")[0] == "reducer":
+            assert node.level == 0, f"line {node.lineno}: relative imports are not used in this package"
+            if node.module.partition(".")[0] == "reducer":
                 for alias in node.names:
-                    inner = f"{node.module}.{alias.name}"
-                    yield inner if inner in MODULES else node.module
+                    submodule = f"{node.module}.{alias.name}"
+                    yield submodule if submodule in FILES else node.module
 
 
-INNER = [module for module in MODULES if module != "reducer"]
+IMPORTS = {module: sorted(set(imports_of(tree))) for module, tree in TREES.items()}
+PAIRS = [(module, imported) for module, found in IMPORTS.items() for imported in found]
 
 
-@pytest.mark.parametrize("module", INNER)
-def test_every_module_has_its_room(module):
-    """A new module is drawn into a layer, or it is in the wrong place."""
-    assert any(room(module) in rooms for rooms in LAYERS)
+def shown(pairs):
+    return [f"{module} imports {imported}" for module, imported in pairs]
 
 
-@pytest.mark.parametrize("module", INNER)
-def test_imports_go_inwards(module):
-    """From the command line to the errors, and never back; only the outer rooms use the public names."""
-    for imported in imports(module):
-        if imported == "reducer":
-            assert layer(module) >= 3, f"{module} imports the package that it is part of"
-        else:
-            assert layer(imported) <= layer(module), f"{module} imports {imported}"
+def test_every_module_has_a_layer():
+    """A new module or package must be added to `LAYERS`."""
+    assert [module for module in FILES if layer_of(module) is None] == []
 
 
-@pytest.mark.parametrize("module", [module for module in INNER if room(module) == "dialects"])
-def test_no_dialect_knows_another(module):
-    """What dialects share is in the files with an underscore."""
-    for imported in imports(module):
-        if imported.startswith("reducer.dialects."):
-            assert imported.split(".")[2].startswith("_"), imported
+def test_imports_go_inwards():
+    """No module imports a layer outside its own."""
+    assert shown(pair for pair in PAIRS if layer_of(pair[0]) > layer_of(pair[1])) == []
 
 
-def test_the_framing_knows_no_provider():
-    """Bytes to payloads, and nothing of what they mean."""
-    assert {room(imported) for imported in imports("reducer.framing")} <= {"errors", "saving"}
+def test_imports_have_no_cycle():
+    """The modules have an order in which each one imports only earlier ones."""
+    graph = {module: set(found) for module, found in IMPORTS.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])), pytrace=False)
 
 
-NAMES = re.compile(r"openai|anthropic|gemini|google|azure|mistral|groq|deepseek|llama", re.IGNORECASE)
+def test_only_the_public_class_imports_the_batch_path():
+    """No other module depends on the batch path, which is optional."""
+    users = {pair for pair in PAIRS if part_of(pair[1]) == "fast" and part_of(pair[0]) != "fast"}
+    assert shown(pair for pair in users if pair[0] != "reducer.reducer") == []
 
 
-@pytest.mark.parametrize("module", ["reducer.framing", "reducer.engine", "reducer.whole", "reducer.decoding"])
+def test_the_registry_has_every_dialect():
+    """A module inside `reducer.dialects` that assigns `DIALECT` has a row in the registry."""
+    found = {
+        shared_name(module)
+        for module, tree in TREES.items()
+        if shared_name(module)
+        for node in tree.body
+        if ast.unparse(node).startswith(("DIALECT =", "DIALECT:"))
+    }
+    assert found == DIALECT_MODULES
+
+
+def test_only_the_registry_knows_the_dialects():
+    """A module imports a dialect only inside that dialect's own package: the registry loads dialects by name.
+
+    `reducer.types` makes the types of the bodies public, and nothing imports it.
+    """
+    wrong = [
+        pair
+        for pair in PAIRS
+        if shared_name(pair[1]) in DIALECT_MODULES and shared_name(pair[0]) != shared_name(pair[1])
+        if part_of(pair[0]) != "types"
+    ]
+    users = {pair[0] for pair in PAIRS if part_of(pair[1]) == "types" and part_of(pair[0]) != "types"}
+    assert users == {"reducer"}  # for type checkers only, see `tests/test_types.py`
+    assert shown(wrong) == []
+
+
+def test_dialects_do_not_import_the_registry():
+    """The registry imports each dialect at its first use, so the opposite import would be a hidden cycle."""
+    assert shown(pair for pair in PAIRS if shared_name(pair[0]) and shared_name(pair[1]) == "registry") == []
+
+
+def test_framing_does_not_interpret_json():
+    """Framing may ask whether bytes are one JSON value, but it never decodes the value."""
+    tree = TREES["reducer.framing"]
+    calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    decoding = [call for call in calls if re.match(r"(msgspec\.|json\.).*(decode|Decoder|loads)", call)]
+    modules = {part_of(imported) for imported in IMPORTS["reducer.framing"]}
+
+    assert modules <= {"errors", "saving", "frames", "json_value", "splitting"}
+    assert [call for call in decoding if "type=msgspec.Raw" not in call] == []
+
+
+CORE = [module for module in FILES if part_of(module) not in OUTER | INNERMOST | {"dialects", "types"}]
+
+
+@pytest.mark.parametrize("module", CORE)
 def test_the_core_names_no_provider(module):
-    """No name and no string does, nor a type; comments may, and so may docstrings."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
-            assert not NAMES.search(node.value), node.value
-        elif isinstance(node, ast.Name | ast.Attribute):
-            assert not NAMES.search(getattr(node, "id", "") + getattr(node, "attr", "")), ast.unparse(node)
+    """Identifiers and one-word strings name no provider. Comments and docstrings may give examples."""
+    values = [value for node in ast.walk(TREES[module]) for value in vars(node).values()]
+    words = {value for value in values if isinstance(value, str) and " " not in value}
+    words |= {value.decode("latin-1") for value in values if isinstance(value, bytes) and b" " not in value}
+    assert sorted(filter(PROVIDER.search, words)) == []
 
 
-@pytest.mark.parametrize("module", [module for module in INNER if room(module) not in WORLDLY])
-def test_only_the_outer_rooms_touch_the_world(module):
-    """No file, no print, no waiting, no clock and no chance where streams are folded."""
-    for node in nodes(module):
-        assert not isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.AsyncFunctionDef), node.lineno
-        if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in ("open", "print", "input", "exec", "eval"), node.lineno
+@pytest.mark.parametrize("module", [module for module in FILES if part_of(module) not in OUTER])
+def test_only_the_outer_packages_do_input_and_output(module):
+    """The core opens, reads, prints and awaits nothing, and it uses no clock, thread or random number."""
+    found = []
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.AsyncFunctionDef):
+            found.append(node)
+        elif isinstance(node, ast.Call):
+            method = node.func.attr if isinstance(node.func, ast.Attribute) else None
+            if method in INPUT_OUTPUT_METHODS or ast.unparse(node.func) in INPUT_OUTPUT_CALLS:
+                found.append(node)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module]
-            worldly = {"os", "io", "sys", "socket", "asyncio", "threading", "subprocess", "time", "random", "pathlib"}
-            assert module == "reducer.__main__" or not worldly & {name.split(".")[0] for name in names}, names
+            if INPUT_OUTPUT_MODULES & {name.partition(".")[0] for name in names}:
+                found.append(node)
+    assert [f"line {node.lineno}: {ast.unparse(node)}" for node in found] == []

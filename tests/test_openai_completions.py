@@ -1,4 +1,4 @@
-"""`openai.completions`: the quirks that concern legacy text completions, and the rules they share with chat."""
+"""`openai.completions`: quirks of legacy text completions, and the rules that the dialect shares with Chat."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ def sse(*payloads: str) -> bytes:
 
 
 def chunk(*choices: str, **more: Any) -> str:
-    """A chunk of one completion; ``None`` leaves a key out."""
+    """Return a chunk of one completion. A value of ``None`` leaves the key out."""
     head = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "m", **more}
     head = {key: value for key, value in head.items() if value is not None}
     return f"""{json.dumps(head)[:-1]}{"," if head else ""}"choices":[{",".join(choices)}]}}"""
 
 
 def reduced(*payloads: str, **options: Any) -> reducer.Result:
-    """Reduce a stream under three feeds, which must agree."""
+    """Reduce a stream whole, bytewise, in random reads and without batches; all results must be equal."""
     data = sse(*payloads)
     whole = feed_whole(data, **options)
+    assert whole == feed_whole(data, fast=False, **options)
     assert whole == feed_bytewise(data, **options)
     for seed in range(3):
         assert whole == feed_random(data, seed, **options)
@@ -51,7 +52,7 @@ def choice(text: str, finish: str | None = "stop", index: int = 0, **more: Any) 
 A = '{"index":0,"text":"a","finish_reason":null}'
 STOP = '{"index":0,"text":"","finish_reason":"stop"}'
 
-# Each row: its id, the wire, the body, the status, the codes of the problems.
+# Each row: its id, the payloads, the body, the status, the codes of the problems.
 ROWS = [
     ("text-is-joined", [chunk(A), chunk('{"index":0,"text":"b"}'), chunk(STOP), DONE], body(choice("ab")), "complete", []),
     ("text-null-is-empty", [chunk('{"index":0,"text":null}'), chunk(A), chunk(STOP)], body(choice("a")), "complete", []),
@@ -75,7 +76,7 @@ ROWS = [
         "complete",
         ["finish_reason_differs"],
     ),
-    ("folding-goes-on-after-done", [chunk(A), chunk(STOP), DONE, chunk('{"index":0,"text":"b"}')], body(choice("ab")), "complete", []),
+    ("chunks-after-done-are-merged", [chunk(A), chunk(STOP), DONE, chunk('{"index":0,"text":"b"}')], body(choice("ab")), "complete", []),
     ("C14-id-first", [chunk(A, id="chatcmpl-keepalive"), chunk(A, id=""), chunk(A), chunk(A, id="x"), chunk(STOP, id="y")], body(choice("aaaa")), "complete", ["id_differs"]),
     ("C14-id-that-stays-empty", [chunk(A, id=""), chunk(STOP, id="")], body(choice("a"), id=""), "complete", []),
     ("C15-model-last", [chunk(A, model="router"), chunk(A), chunk(STOP, model="")], body(choice("aa")), "complete", ["model_differs"]),
@@ -166,7 +167,7 @@ WHOLE = """{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","ch
 
 @pytest.mark.parametrize("wire", [[WHOLE], [WHOLE, DONE]], ids=["alone", "and-done"])
 def test_whole_body(wire):
-    """A body sent whole stays as it is, nulls included."""
+    """A body that was sent whole is unchanged, nulls included."""
     result = reduced(*wire)
 
     assert json.loads(result.json()) == json.loads(WHOLE)
@@ -174,7 +175,7 @@ def test_whole_body(wire):
 
 
 def test_whole_body_with_an_error():
-    """A whole body with an error is kept and failed."""
+    """The body is kept, and the status is `failed`."""
     result = reduced(WHOLE[:-1] + ""","error":{"message":"late","type":"server_error"}}""")
 
     assert (result.status, result.error.type) == ("failed", "server_error")
@@ -183,15 +184,15 @@ def test_whole_body_with_an_error():
 
 @pytest.mark.parametrize("between", [[], [DONE]], ids=["at-once", "after-done"])
 def test_more_after_a_whole_body(between):
-    """Where more comes the first was a chunk like others."""
+    """If another chunk follows, the first payload is an ordinary chunk."""
     result = reduced(WHOLE, *between, chunk('{"index":1,"text":"c","finish_reason":"stop"}'))
 
     assert result.to_dict()["choices"] == [choice("ab", logprobs=None), choice("c", index=1)]
 
 
 @pytest.mark.parametrize("key", ["id", "model"])
-def test_what_changes_with_every_chunk_is_not_kept_for_ever(key):
-    """Groq's compound models give every chunk an id of its own: what is remembered of them is bounded."""
+def test_values_that_change_with_every_chunk_need_bounded_memory(key):
+    """Groq's compound models give every chunk another id. The state keeps only a bounded number of ids and models."""
     stream = reducer.Reducer("openai.completions")
     sizes = []
     for begin in (0, 1100, 2200):
@@ -216,7 +217,7 @@ def test_what_changes_with_every_chunk_is_not_kept_for_ever(key):
     ],
 )  # fmt: skip
 def test_errors(wire, text):
-    """An error makes the stream failed and leaves the text that came."""
+    """An error fails the stream, and the text before it stays in the body."""
     result = reduced(*wire)
 
     assert (result.status, result.error.type, result.error.message) == ("failed", "server_error", "no")
@@ -229,7 +230,7 @@ def test_errors(wire, text):
     [({"max_choices": 2}, "limit_choices"), ({"max_new_slots": 1}, "limit_new_slots")],
 )
 def test_limits(limits, code):
-    """A chunk past a limit leaves no trace, and the status is truncated."""
+    """A chunk beyond a limit is dropped as a whole, and the stream is truncated."""
     result = reduced(
         chunk(A),
         chunk('{"index":1,"text":"x"}', '{"index":2,"text":"y"}'),
@@ -242,7 +243,7 @@ def test_limits(limits, code):
 
 
 def test_limit_at_the_first_chunk():
-    """Where the only chunk is past a limit there is no body."""
+    """If the only chunk is dropped, there is no body."""
     result = reduced(chunk(A, '{"index":1,"text":"x"}'), limits=reducer.Limits(max_choices=1))
 
     assert result.to_dict() is None
@@ -251,7 +252,10 @@ def test_limit_at_the_first_chunk():
 
 @pytest.mark.parametrize("repair", [False, True], ids=["off", "on"])
 def test_cumulative_text(repair):
-    """C1: text that comes whole each time is joined and reported; the repair takes the last."""
+    """C1:
+
+    texts that each repeat the whole text so far are joined, and reported. With the repair, the last text counts.
+    """
     pieces = [json.dumps({"index": 0, "text": LONG + "!" * n}) for n in range(3)]
 
     result = reduced(*map(chunk, pieces), chunk(STOP), repairs=["cumulative"] if repair else [])
@@ -263,7 +267,7 @@ def test_cumulative_text(repair):
 
 @pytest.mark.parametrize("repair", [False, True], ids=["off", "on"])
 def test_usage_in_pieces(repair):
-    """C27: usage is the last one whole; the repair merges field by field and lets 0 replace nothing."""
+    """C27: the last usage counts as a whole. With the repair, usages merge field by field, and 0 replaces nothing."""
     wire = [chunk(A, usage={"prompt_tokens": 5}), chunk(STOP, usage={"prompt_tokens": 0, "completion_tokens": 2})]
 
     result = reduced(*wire, repairs=["usage_fields"] if repair else [])
@@ -276,7 +280,7 @@ def test_usage_in_pieces(repair):
 
 
 def test_typed_body():
-    """The body reads as frozen structs and keeps what they do not declare."""
+    """The body has frozen structs; undeclared fields are in `extra`."""
     result = reduced(
         chunk(
             '{"index":0,"text":"a","logprobs":{"tokens":["a"],"token_logprobs":[-1]},"finish_reason":"stop","seed":1}',
@@ -294,8 +298,8 @@ def test_typed_body():
     assert (first.extra, result.body.usage.total_tokens) == ({"seed": 1}, 2)
 
 
-def test_openai_reads_every_complete_sample():
-    """The openai package's own type takes the body of every sample that is complete."""
+def test_to_openai_of_every_complete_sample():
+    """`to_openai` returns an object with the text of the body."""
     pytest.importorskip("openai")
 
     for path in sorted((SAMPLES / "openai_completions").glob("*.sse")):
@@ -304,20 +308,7 @@ def test_openai_reads_every_complete_sample():
             assert result.to_openai().choices[0].text == result.to_dict()["choices"][0]["text"]
 
 
-def test_saved_anywhere():
-    """A state saved anywhere goes on as if nothing had been."""
-    data = (SAMPLES / "openai_completions" / "logprobs.sse").read_bytes()
-    [whole] = feed_whole(data)
-
-    for at in range(0, len(data), 53):
-        first = reducer.Reducer()
-        first.feed(data[:at])
-        second = reducer.Reducer.resume(first.save())
-        second.feed(data[at:])
-        assert second.close().json() == whole.json()
-
-
-# -- what comes before the dialect is told -----------------------------------------------------------
+# -- payloads before the dialect is known --------------------------------------------------------------
 
 FILTERED = '{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}'
 UNDECIDED = [FILTERED, '{"choices":null}', '{"id":"","object":"","model":"","choices":[ ]}', ""]
@@ -326,8 +317,8 @@ CHAT = '{"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":
 
 @pytest.mark.parametrize("count", range(1, 8))
 @pytest.mark.parametrize("kind", ["openai.completions", "openai.chat"])
-def test_C7_what_does_not_tell_the_dialect_waits(kind, count):
-    """The first payload that tells it decides for those before: results, problems and their places are the same."""
+def test_C7_undecided_payloads_wait(kind, count):
+    """The first decisive payload chooses the dialect. The result is the same as if the dialect had been named."""
     texts = [chunk(A), chunk(STOP)] if kind == "openai.completions" else [CHAT, CHAT]
     wire = [*(UNDECIDED * 2)[:count], texts[0], "{oops", texts[1], DONE]
     result = reduced(*wire)
@@ -345,8 +336,8 @@ def test_C7_what_does_not_tell_the_dialect_waits(kind, count):
         (['{"error":{"message":"x"}}'], "failed"),
     ],
 )  # fmt: skip
-def test_C7_where_nothing_tells_it_is_a_chat(then, status):
-    """As it is where what tells comes too late; nothing that came is lost."""
+def test_C7_without_a_decisive_payload_the_dialect_is_chat(then, status):
+    """The dialect is Chat also if the decisive payload comes too late. Nothing is lost."""
     result = reduced(FILTERED, *then)
 
     assert (result.dialect, result.status) == ("openai.chat", status)
@@ -354,15 +345,15 @@ def test_C7_where_nothing_tells_it_is_a_chat(then, status):
     assert result == reduced(FILTERED, *then, dialect="openai.chat")
 
 
-def test_C7_a_large_one_does_not_wait():
-    """What waits is bounded in bytes too."""
+def test_C7_a_large_payload_does_not_wait():
+    """The bytes of the waiting payloads are bounded, too."""
     large = json.dumps({"choices": [], "prompt_filter_results": ["x" * (1 << 16)]})
 
     assert reduced(large, chunk(A), chunk(STOP), DONE).dialect == "openai.chat"
 
 
-def test_C7_what_waits_is_numbered():
-    """What the framing reports behind it has its place all the same."""
+def test_C7_waiting_payloads_are_numbered():
+    """Problems of framing have the right event numbers, although payloads before them wait."""
     long = chunk(A, x="x" * 500)
     wire = [FILTERED, long, chunk(A), long, chunk(STOP), DONE]
     result = reduced(*wire, limits=reducer.Limits(max_event_bytes=400))
@@ -374,8 +365,8 @@ def test_C7_what_waits_is_numbered():
     assert result == reduced(*wire, limits=reducer.Limits(max_event_bytes=400), dialect="openai.completions")
 
 
-def test_C7_on_the_way():
-    """What waits is saved, and a snapshot says nothing of it yet."""
+def test_C7_saved_while_payloads_wait():
+    """Waiting payloads are saved. A snapshot shows nothing of them."""
     data = sse(FILTERED, FILTERED, chunk(A), chunk(STOP), DONE)
     for cut in range(len(data) + 1):
         first = reducer.Reducer()
@@ -387,11 +378,36 @@ def test_C7_on_the_way():
         assert second.close() == reducer.reduce(data)
 
 
-def test_C7_payload_by_payload():
-    """So it is where they are framed already, with a clock, and under strict."""
-    fold = reducer.Reducer(strict=True)
+def test_C7_framed_payloads():
+    """Framed payloads wait, too, with times and under `strict`."""
+    stream = reducer.Reducer(strict=True)
     for number, payload in enumerate([json.loads(FILTERED), chunk(A), chunk(STOP), DONE]):
-        fold.feed_event(payload, at=number)
-    result = fold.close()
+        stream.feed_event(payload, at=number)
+    result = stream.close()
 
     assert (result.dialect, result.status, result.timing.first_content) == ("openai.completions", "complete", 1)
+
+
+# -- batches -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "misleading",
+    [
+        pytest.param(chunk(A, id="cmpl-2"), id="another-id"),
+        pytest.param(chunk(A, model="m-2"), id="another-model"),
+        pytest.param(chunk(A, system_fingerprint="fp-2"), id="another-fingerprint"),
+        pytest.param(chunk(A, usage={"total_tokens": 3}), id="usage"),
+        pytest.param(chunk(A, usage={"completion_tokens": 3}), id="usage-that-loses-a-count"),
+        pytest.param(chunk('{"index":1,"text":"b","finish_reason":null}'), id="another-choice"),
+        pytest.param(chunk('{"index":0,"text":"","finish_reason":"stop"}'), id="a-finish"),
+        pytest.param(chunk('{"index":0,"text":"","logprobs":{"tokens":["a"],"token_logprobs":[-1]}}'), id="logprobs"),
+        pytest.param(chunk('{"index":0,"text":"","logprobs":{}}'), id="empty-logprobs"),
+        pytest.param(chunk(A, object="chat.completion.chunk"), id="another-dialect"),
+    ],
+)
+def test_misleading_chunk_among_plain_ones(misleading):
+    """The results with and without batches are equal."""
+    plain = chunk(A, usage={"total_tokens": 2}, system_fingerprint="fp")
+
+    reduced(*[plain] * 3, misleading, *[plain] * 3, misleading, chunk('{"index":0,"text":"","finish_reason":"length"}'))

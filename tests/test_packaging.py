@@ -1,4 +1,4 @@
-"""What users install: the wheel, built from the source distribution, used where the source is out of reach."""
+"""The wheel and the source distribution: their contents, and the installed package in a fresh environment."""
 
 import importlib.util
 import os
@@ -36,7 +36,7 @@ def run(*command, cwd, **options):
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory):
-    """The folder with a source distribution, and a wheel that was built from that."""
+    """Build a source distribution, and a wheel from it. Return their folder."""
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
     return folder
@@ -48,8 +48,8 @@ def wheel(dist):
     return path
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel):
-    """Every module, the marker for type checkers, the licence."""
+def test_the_wheel_contains_the_package_and_nothing_else(wheel):
+    """The wheel has every module and stub, the marker for type checkers, and the licence."""
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
 
@@ -57,13 +57,13 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert tops == {"reducer", f"stream_reducer-{reducer.__version__}.dist-info"}
     assert "reducer/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert {name for name in names if name.endswith(".py")} == {
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "reducer").rglob("*.py")
+    assert {name for name in names if name.endswith((".py", ".pyi"))} == {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "reducer").rglob("*") if path.suffix in (".py", ".pyi")
     }
 
 
-def test_the_source_distribution_can_test_itself(dist):
-    """Tests and samples come with it."""
+def test_the_source_distribution_has_the_tests_and_samples(dist):
+    """It has the files that the tests need, and no caches or environments."""
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -74,7 +74,7 @@ def test_the_source_distribution_can_test_itself(dist):
 
 
 def test_the_installed_wheel_works_without_the_source(wheel, tmp_path):
-    """In a fresh environment, isolated from this one: import, command and module."""
+    """A fresh environment has only the wheel and msgspec; the import, the command and the module work."""
     (tmp_path / "hi.sse").write_bytes((ROOT / "samples/seed/chat-text.sse").read_bytes())
     venv.create(tmp_path / "venv", with_pip=True)
     scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")

@@ -1,7 +1,7 @@
-"""What people use today, run on the same streams: where it differs from us, one of its written defects says why.
+"""Other accumulators on the same streams: each difference from us must be one of their listed defects.
 
-The peers run in environments of their own, which ``python -m tests.peers.environments`` makes. They get payloads,
-so that only the accumulation is compared, each in the form that its final object can say (`tests.peers.forms`).
+The peers run in environments of their own, which ``python -m tests.peers.environments`` builds. They get payloads, so
+that framing is not compared. `tests.peers.forms` defines the compared part of each final object.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ needs_peers = [
     pytest.mark.peers,
     pytest.mark.skipif(
         bool(compare.missing()),
-        reason="the peers' environments are not made: python -m tests.peers.environments",
+        reason="the peers' environments are not installed: python -m tests.peers.environments",
     ),
 ]
 needs_corpus = pytest.mark.skipif(
@@ -35,7 +35,7 @@ needs_corpus = pytest.mark.skipif(
 
 
 def changed(value):
-    """Yield a value once for each text in it, that text changed."""
+    """Yield copies of a value; each has one text changed."""
     if isinstance(value, str) and value:
         yield value + "!"
     elif isinstance(value, dict):
@@ -50,27 +50,27 @@ def changed(value):
 
 @pytest.fixture(scope="module")
 def samples():
-    """What every peer makes of every sample."""
+    """Return the outcome of every peer on every sample."""
     return compare.run(compare.from_samples())
 
 
 def test_every_defect_has_a_rule_and_every_rule_a_defect():
-    """The list of defects and the rules that know them are the same list."""
+    """`defects.json` and the rules have the same names."""
     rules = {f"{peer}/{name}" for peer, names in RULES.items() for name in names}
 
     assert [key for key, count in Counter(defect.key for defect in DEFECTS).items() if count > 1] == []
     assert rules == KEYS
 
 
-def test_every_defect_names_a_row_of_the_quirks_or_says_why_not():
-    """A defect without a row has a reason, one with a row has none."""
+def test_every_defect_names_a_quirk_or_a_reason():
+    """A defect has either the id of a quirk, or a reason why it has none."""
     for defect in DEFECTS:
         assert re.fullmatch(r"[TCRSEAG]\d+|-", defect.quirk), defect.key
         assert (defect.quirk == "-") == (defect.reason is not None), defect.key
 
 
 def test_every_defect_is_of_the_version_that_is_pinned():
-    """A new version of a peer is looked at anew."""
+    """A defect names the pinned version of its peer, so that a new version is reviewed."""
     peers = {peer.name: peer for peer in compare.PEERS}
 
     for defect in DEFECTS:
@@ -78,37 +78,39 @@ def test_every_defect_is_of_the_version_that_is_pinned():
 
 
 def test_every_pin_is_exact():
-    """Nothing in an environment is left to the day on which it is made."""
+    """Each environment names one version of every package."""
     for environment in environments().values():
         assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in environment.packages), environment.name
 
 
 def test_every_peer_has_a_form_for_each_of_its_dialects():
-    """What is compared is written down for each pair of peer and dialect."""
+    """There is a form for each pair of peer and dialect."""
     assert {(peer.name, dialect) for peer in compare.PEERS for dialect in peer.packages} == set(FORMS)
 
 
 class TestPeers:
-    """The peers, for real."""
+    """Tests that run the peers."""
 
     pytestmark = needs_peers
 
-    def test_every_difference_on_the_samples_is_a_written_defect(self, samples):
-        """Where a peer differs from us on a sample, one of its defects says why."""
+    def test_every_difference_on_samples_is_a_listed_defect(self, samples):
+        """If a peer differs from us on a sample, a rule for one of its defects recognises the difference."""
         _, unexplained = shown(samples)
 
         assert unexplained == []
 
-    def test_every_written_defect_still_shows_where_it_is_listed(self, samples):
-        """A defect is listed with the samples that show it; one that no longer does is off the list."""
+    def test_every_listed_defect_is_current(self, samples):
+        """Each defect shows on all samples in its list."""
         found, _ = shown(samples)
 
         gone = {defect.key: sorted(set(defect.samples) - found.get(defect.key, set())) for defect in DEFECTS}
         assert {key: names for key, names in gone.items() if names} == {}
         assert [defect.key for defect in DEFECTS if not defect.samples] == []
 
-    def test_no_mistake_of_ours_passes_for_a_defect_of_theirs(self, samples):
-        """Where a peer agrees with us, no rule knows a defect behind a text that is then changed on our side."""
+    def test_mistakes_of_ours_are_not_taken_for_defects(self, samples):
+        """If a peer agrees with us and one of our texts is then changed, no rule recognises that difference, except by
+        coincidence.
+        """
         passed = []
         for outcome in samples:
             for ours in changed(outcome.ours) if outcome.verdict == "right" else ():
@@ -118,8 +120,8 @@ class TestPeers:
         assert passed == []
 
     @needs_corpus
-    def test_every_difference_on_recorded_streams_is_a_written_defect(self):
-        """Where a peer differs from us on a recorded stream, one of its defects says why."""
+    def test_every_difference_on_recorded_streams_is_a_listed_defect(self):
+        """If a peer differs from us on a recorded stream, a rule for one of its defects recognises the difference."""
         outcomes = compare.run(compare.from_corpus(Path(os.environ["REDUCER_CORPUS"])))
 
         _, unexplained = shown(outcomes)

@@ -1,18 +1,24 @@
-"""The README cannot drift: its code runs, and its tables say what the code says."""
+"""The README is true: its programs run, and its tables agree with the code."""
 
 import ast
+import inspect
 import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
 import reducer
 from reducer.cli import main
-from reducer.dialects import DIALECTS, load
-from reducer.engine import REPAIRS
+from reducer.dialects.registry import DIALECTS, load
+from reducer.problems import Code
+from reducer.reducer import REPAIRS
+from reducer.result import Status
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,15 +27,23 @@ PROGRAMS = [text for language, text in BLOCKS if language == "python"]
 COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
 
 
-def table(heading):
-    """The cells of the first table under a heading, without its head."""
+def table(heading, number=0):
+    """Return the cells of a table under a heading, without the table's own heading."""
     section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    tables = re.findall(r"(?:^\|.*\n)+", section, flags=re.MULTILINE)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in tables[number].splitlines()[2:]]
 
 
 def names(cell):
+    """Return the words of a cell that are set as code."""
     return re.findall(r"`([^`]+)`", cell)
+
+
+@contextmanager
+def stream_of_a_sample(method, url, *, headers, json):
+    """Answer as `httpx.stream` does, with the bytes of a sample in small reads."""
+    data = (ROOT / "samples/openai_chat/text.sse").read_bytes()
+    yield SimpleNamespace(iter_bytes=lambda: (data[at : at + 100] for at in range(0, len(data), 100)))
 
 
 # -- programs and commands ---------------------------------------------------------------------------
@@ -37,20 +51,21 @@ def names(cell):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda text: f"line{README[: README.index(text)].count(chr(10))}")
 def test_programs_run(program, monkeypatch, capsys):
-    """Every Python block is a program of its own; a comment behind a print says what it prints."""
+    """Every Python block is a complete program; the comment after a print is the printed line."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.setitem(sys.modules, "httpx", SimpleNamespace(stream=stream_of_a_sample, HTTPError=OSError))
 
     exec(compile(program, "README.md", "exec"), {"__name__": "__main__"})
 
     printed = capsys.readouterr().out.splitlines()
     for line in program.splitlines():
-        said = re.fullmatch(r"print\(.*\)  # (.*)", line)
-        if said and not said[1].startswith("the "):
-            assert said[1] in printed
+        comment = re.fullmatch(r" *print\(.*\)  # (.*)", line)
+        if comment and not comment[1].startswith("the "):
+            assert comment[1] in printed
 
 
 def test_the_first_command_runs_the_main_job(monkeypatch, capfd):
-    """What it installs is tested in test_packaging; what it runs ends well, on samples that are there."""
+    """The command that it installs reduces the samples and succeeds; `test_packaging` tests the installation."""
     monkeypatch.chdir(ROOT)
     arguments = COMMANDS[0].partition(".venv/bin/reducer ")[2].split()
 
@@ -62,14 +77,14 @@ def test_the_first_command_runs_the_main_job(monkeypatch, capfd):
 
 
 def test_the_second_command_installs_the_tests_extra():
-    """CI runs it as it stands here."""
+    """CI runs this line unchanged."""
     assert COMMANDS[1].startswith("python3 -m venv .venv && ")
     assert "'.[test]'" in COMMANDS[1]
     assert COMMANDS[1].endswith(" && .venv/bin/pytest -q")
 
 
 def test_the_help_is_what_the_command_prints():
-    """`COLUMNS=100 reducer --help`, word for word."""
+    """The README shows the output of `COLUMNS=100 reducer --help` unchanged."""
     (shown,) = (text for language, text in BLOCKS if language == "text")
 
     run = subprocess.run(
@@ -81,12 +96,12 @@ def test_the_help_is_what_the_command_prints():
 
 
 def test_it_stays_short():
-    """It is read before it is installed, the table of peers included."""
-    assert README.count("\n") < 280
+    """People read it before they install the package."""
+    assert README.count("\n") < 400
 
 
 def test_files_it_points_to_exist():
-    """Relative links lead somewhere."""
+    """The targets of relative links exist."""
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
 
@@ -94,24 +109,92 @@ def test_files_it_points_to_exist():
 # -- tables ------------------------------------------------------------------------------------------
 
 
-def test_the_dialects_are_those_there_are():
-    """Each with its typed body, and the method that makes it the SDK's type."""
-    said = {names(row[0])[0]: (names(row[2])[0], names(row[4])) for row in table("Dialects")}
+def test_the_layout_names_every_module():
+    """The layout under "Development" names each module and each package, and nothing else."""
+    development = README.split("\n## Development\n", 1)[1]
+    layout = re.search(r"\n\n```\n(.*?)```\n", development, flags=re.DOTALL)[1]
+    found = {path.name for path in (ROOT / "reducer").glob("*.py") if not path.name.startswith("_")}
+    found |= {f"{path.parent.name}/" for path in (ROOT / "reducer").glob("*/__init__.py")}
+
+    assert set(re.findall(r"\b\w+(?:\.py\b|/)", layout)) == found
+
+
+def test_links_to_headings_lead_to_headings():
+    """The targets of links within the README exist."""
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.*)$", README, re.MULTILINE)}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
+
+
+def test_the_dialects_agree_with_the_registry():
+    """Each row has the typed body, and the method that returns the SDK's type."""
+    shown = {names(row[0])[0]: (names(row[2])[0], names(row[4])) for row in table("Dialects")}
     methods = {"openai": "to_openai()", "anthropic": "to_anthropic()", "google": "to_gemini()"}
 
-    finals = {name: load(name).final for name in DIALECTS}
-    assert said == {
-        name: (final.__name__, [methods[package] for package in final.sdk_types]) for name, final in finals.items()
+    bodies = {name: load(name).body for name in DIALECTS}
+    assert shown == {
+        name: (body.__name__, [methods[package] for package in body.sdk_types]) for name, body in bodies.items()
     }
 
 
-def test_the_repairs_are_those_there_are():
-    """By name."""
+def test_the_options_agree_with_the_signature():
+    """The table has each option with its default, in order."""
+    parameters = list(inspect.signature(reducer.Reducer.__init__).parameters.values())[1:]
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+
+    assert [(names(row[0])[0], names(row[1])[0]) for row in table("Options")] == [
+        (name, "Limits()" if default == reducer.Limits() else repr(default)) for name, default in defaults.items()
+    ]
+
+
+def test_the_attributes_of_the_result_exist():
+    """The table has each public attribute and method of a result."""
+    shown = [name.partition("(")[0] for row in table("The result") for name in names(row[0])]
+    internal = {"summary", "with_problem"}
+
+    assert sorted(shown) == sorted({name for name in dir(reducer.Result) if not name.startswith("_")} - internal)
+
+
+def test_the_methods_of_a_reducer_exist():
+    """The table has each public method of a reducer."""
+    shown = [
+        name.removeprefix("Reducer.").partition("(")[0]
+        for row in table("Embed it in a proxy")
+        for name in names(row[0])
+    ]
+
+    assert sorted(shown) == sorted(name for name in dir(reducer.Reducer) if not name.startswith("_"))
+
+
+def test_the_statuses_agree_with_the_type():
+    """The table has each status."""
+    assert [names(row[0])[0] for row in table("The result", 1)] == list(get_args(Status))
+
+
+def test_the_columns_of_a_row_agree_with_the_code():
+    """The table has each column, in order."""
+    assert [name for row in table("The result", 2) for name in names(row[0])] == list(reducer.ROW)
+
+
+def test_the_exceptions_agree_with_the_code():
+    """The table has each exception with its bases, in order of definition."""
+    exceptions = {
+        name: [base.__name__ for base in value.__bases__]
+        for name, value in vars(reducer.errors).items()
+        if isinstance(value, type) and issubclass(value, reducer.ReducerError)
+    }
+
+    assert {names(row[0])[0]: names(row[1]) for row in table("Exceptions")} == exceptions
+    assert set(exceptions) <= set(reducer.__all__)
+
+
+def test_the_repairs_agree_with_the_code():
+    """The table has each repair, in alphabetical order."""
     assert [names(row[0])[0] for row in table("Repairs")] == sorted(REPAIRS)
 
 
-def test_the_limits_are_those_there_are():
-    """With their defaults and problems."""
+def test_the_limits_agree_with_the_code():
+    """The table has each limit with its default and its problem, in order."""
     limits = reducer.Limits()
 
     assert [(names(row[0])[0], row[1], names(row[2])[0]) for row in table("Limits")] == [
@@ -119,38 +202,99 @@ def test_the_limits_are_those_there_are():
     ]
 
 
-_REPORTERS = {"report", "_report", "_note", "Problem"}
+def _trees():
+    """Yield the syntax tree of each module."""
+    for path in sorted((ROOT / "reducer").rglob("*.py")):
+        yield ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _reported(path):
-    """The codes of all problems that a module reports, by its syntax tree."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and node.args:
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
-            code = node.args[0]
-            if name == "LimitReached":
-                yield f"limit_{ast.literal_eval(code)}"
-            elif name in _REPORTERS and isinstance(code, ast.Constant):
-                yield code.value
-            elif name in _REPORTERS:
-                # Handed on from where it is written out; f"limit_{…}" is covered by LimitReached.
-                assert isinstance(code, ast.Name | ast.Attribute | ast.Starred | ast.JoinedStr), ast.unparse(node)
-        # `return ("code", seen, chosen)` of a verdict, and decoding's `noted["code"] = (seen, chosen)`.
-        elif isinstance(node, ast.Tuple) and len(node.elts) == 3 and isinstance(node.elts[0], ast.Constant):
-            if path.name == "_repairs.py":
-                yield node.elts[0].value
-        elif isinstance(node, ast.Subscript) and getattr(node.value, "id", None) == "noted":
-            yield ast.literal_eval(node.slice)
+def _functions(tree):
+    """Return the arguments of each function of a module, by name and by whether the function is a method."""
+    methods = {node for cls in ast.walk(tree) if isinstance(cls, ast.ClassDef) for node in cls.body}
+    return {
+        (node.name, node in methods): [argument.arg for argument in node.args.args][1 if node in methods else 0 :]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
-def test_the_problem_codes_are_those_there_are():
-    """Every code that the package reports has its place in a table, and no other has."""
-    said = [name for row in table("Problems") for name in names(row[0])] + [
+def _argument(call, name, own, others):
+    """Return the argument that a call gives to the parameter of this name, or None.
+
+    A plain name, or a method of `self`, is looked up among the functions of the module itself (`own`) before those of
+    the package (`others`).
+    """
+    function, is_method, is_own = call.func, False, True
+    if isinstance(function, ast.Attribute):
+        is_method, is_own = True, getattr(function.value, "id", None) == "self"
+    called = function.attr if is_method else getattr(function, "id", None)
+    arguments = own.get((called, is_method)) if is_own else None
+    arguments = arguments or others.get(called, [])
+    place = arguments.index(name) if name in arguments else len(call.args)
+    return call.args[place] if place < len(call.args) else None
+
+
+def _assigned(node):
+    """Yield the constants that a statement assigns to a variable `code`, alone or in a tuple."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+        return
+    target = node.targets[0]
+    values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+    for value in values:
+        pairs = [(target, value)]
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs = zip(target.elts, value.elts, strict=False)
+        for variable, part in pairs:
+            if getattr(variable, "id", None) == "code" and isinstance(part, ast.Constant):
+                yield part.value
+
+
+def _reported():
+    """Return the codes of all problems that the package reports, found in its syntax trees.
+
+    A code is a string that is given as the parameter `code` of a function, as the field `code` of a problem, or to a
+    variable `code`. The limits that can be reached are given as the parameter `limit` of a function, or to
+    `LimitReached`.
+    """
+    trees = list(_trees())
+    classes = {"Problem": ["code"], "Note": ["code"], "LimitReached": ["limit"]}
+    found = set()
+    for parameter, prefix in (("code", ""), ("limit", "limit_")):
+        others = {
+            name: arguments
+            for tree in trees
+            for (name, _), arguments in _functions(tree).items()
+            if parameter in arguments
+        } | classes
+        for tree in trees:
+            own = _functions(tree)
+            for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+                value = _argument(call, parameter, own, others)
+                if isinstance(value, ast.Constant):
+                    found.add(prefix + value.value)
+                elif value is not None:
+                    # A function passes on its own parameter, or f"limit_{...}".
+                    assert isinstance(value, ast.Name | ast.Attribute | ast.Starred | ast.JoinedStr), ast.unparse(call)
+    found |= {code for tree in trees for node in ast.walk(tree) for code in _assigned(node)}
+    # `noted["code"] = (seen, chosen)` in decoding.
+    found |= {
+        ast.literal_eval(node.slice)
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and getattr(node.value, "id", None) == "noted"
+    }
+    return found
+
+
+def test_the_problem_codes_agree_with_the_code():
+    """Each code that the package reports is in one table, and the tables have no other code."""
+    shown = [name for row in table("Problems") for name in names(row[0])] + [
         name for row in table("Limits") for name in names(row[2])
     ]
-    reported = {code for path in (ROOT / "reducer").rglob("*.py") for code in _reported(path)}
+    reported = _reported()
 
-    assert len(said) == len(set(said))
-    assert sorted(reported - set(said)) == [], "reported, but not in the README"
-    assert sorted(set(said) - reported) == [], "in the README, but never reported"
+    assert len(shown) == len(set(shown))
+    assert sorted(reported - set(shown)) == [], "reported, but not in the README"
+    assert sorted(set(shown) - reported) == [], "in the README, but never reported"
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", code) for code in reported)
+    assert set(get_args(Code)) == reported

@@ -1,4 +1,4 @@
-"""`Result` and the small values around it."""
+"""`Result` and the values that it holds: the forms of the body, equality, immutability, conversion to SDK types."""
 
 import copy
 import pickle
@@ -42,11 +42,11 @@ def result():
     return reducer.reduce(TOOLS)
 
 
-# -- the body in its forms ---------------------------------------------------------------------------
+# -- forms of the body -------------------------------------------------------------------------------
 
 
-def test_the_body_reads_as_attributes(result):
-    """Known fields are attributes; what was not sent reads None, and a list reads empty."""
+def test_body_has_attributes(result):
+    """A known field is an attribute. An absent field is None, an absent list is empty."""
     body = result.body
 
     assert body.choices[0].message.tool_calls[0].function.arguments == "{}"
@@ -56,8 +56,8 @@ def test_the_body_reads_as_attributes(result):
     assert body.system_fingerprint is None
 
 
-def test_unknown_fields_are_in_extra_and_in_their_place(result):
-    """The structs keep them aside, JSON and dict where the wire had them."""
+def test_unknown_fields_are_kept(result):
+    """The structs keep unknown fields in `extra`; JSON and dict keep them in their places."""
     assert result.body.extra == {"vendor": {"zone": [1]}}
     assert result.body.choices[0].message.extra == {"mood": "calm"}
     assert result.body.usage.extra == {"brand_new": 7}
@@ -65,13 +65,13 @@ def test_unknown_fields_are_in_extra_and_in_their_place(result):
     assert msgspec.json.decode(result.json()) == BODY
 
 
-def test_the_body_is_converted_once(result):
-    """At the first access."""
+def test_body_is_converted_once(result):
+    """Every access returns the same object."""
     assert result.body is result.body
 
 
 def test_dicts_are_copies(result):
-    """Whoever changes one changes nothing else."""
+    """Changing a returned dict does not change the result."""
     first = result.to_dict()
     first["choices"][0]["message"]["tool_calls"].clear()
     first["vendor"]["zone"].append(2)
@@ -82,8 +82,8 @@ def test_dicts_are_copies(result):
     assert result.usage["prompt_tokens"] == 0
 
 
-def test_lists_that_are_null_read_empty():
-    """The struct says no null where a list is declared; JSON and dict say what the wire said."""
+def test_null_list_is_an_empty_list():
+    """A list that is null in the stream is empty in the struct, and null in JSON and dict."""
     choice = {"index": 0, "message": {"role": "assistant", "content": "Hi", "tool_calls": None}}
     wire = {"object": "chat.completion", "choices": [choice]}
     result = reducer.reduce(msgspec.json.encode(wire))
@@ -92,8 +92,8 @@ def test_lists_that_are_null_read_empty():
     assert result.to_dict() == wire
 
 
-def test_values_of_another_type_than_declared_stay():
-    """A body sent whole may say anything: the struct reads it as it is, and it is a copy."""
+def test_values_of_undeclared_types_are_kept():
+    """The struct has a copy of a value whose type it does not declare."""
     message = {"role": ["a"], "content": {"b": 1}, "tool_calls": {"0": {"id": "t1"}}, "audio": [{"id": 1}]}
     message["reasoning_details"] = [None, 1]
     wire = {"object": "chat.completion", "choices": [{"index": "0", "message": message}], "usage": 7}
@@ -106,26 +106,26 @@ def test_values_of_another_type_than_declared_stay():
     assert result.to_dict() == wire
 
 
-def test_usage_is_as_it_was_reported(result):
-    """A reported 0 is 0, and nothing reported is None."""
+def test_usage_is_what_the_provider_reported(result):
+    """A reported 0 is 0. Without a reported usage, `usage` is None."""
     assert result.usage == BODY["usage"]
     assert reducer.reduce(b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n').usage is None
     assert reducer.reduce(b"").usage is None
 
 
-def test_nothing_is_null():
-    """Without a body, `json` is null and the others are None."""
+def test_result_without_a_body():
+    """`json` returns null; the other forms of the body are None."""
     result = reducer.reduce(b"")
 
     assert (result.status, result.dialect, result.error, result.timing) == ("empty", None, None, None)
     assert (result.body, result.to_dict(), result.to_openai(), result.json()) == (None, None, None, b"null")
 
 
-# -- as a value --------------------------------------------------------------------------------------
+# -- equality and immutability -----------------------------------------------------------------------
 
 
 def test_results_are_equal_by_value(result):
-    """The same stream gives an equal result, another a different one."""
+    """The same stream gives an equal result, another stream a different one."""
     assert result == reducer.reduce(TOOLS)
     assert result != reducer.reduce(TOOLS.replace(b"calm", b"wild"))
     assert result != "result"
@@ -133,18 +133,33 @@ def test_results_are_equal_by_value(result):
     assert result.body != reducer.reduce(TOOLS.replace(b"calm", b"wild")).body
 
 
-@pytest.mark.parametrize("again", [lambda r: pickle.loads(pickle.dumps(r)), copy.copy, copy.deepcopy])
-def test_results_survive_pickle_and_copy(result, again):
-    """Extras, problems and the typed body included."""
-    other = again(result)
+@pytest.mark.parametrize("duplicate", [lambda r: pickle.loads(pickle.dumps(r)), copy.copy, copy.deepcopy])
+def test_results_survive_pickle_and_copy(result, duplicate):
+    """The copy is equal, with extra fields, problems and the typed body."""
+    other = duplicate(result)
 
     assert other == result
     assert other.body == result.body
     assert type(other.body) is type(result.body)
 
 
+def test_results_remember_incomplete_calls(result):
+    """What the body cannot say is part of the value of a result, and survives pickle, copy and `with_problem`."""
+    forms = {"dialect": result.dialect, "wire": result.to_dict(), "final": type(result.body)}
+    cut = reducer.Result("complete", incomplete={(0, 0): "{"}, **forms)
+    problem = reducer.Problem("no_terminal")
+
+    assert result.view().tool_calls[0].complete
+    assert cut != result
+    assert reducer.Result("complete", **forms) == result
+    for other in (pickle.loads(pickle.dumps(cut)), copy.deepcopy(cut), cut.with_problem(problem)):
+        assert other.view() == cut.view()
+        assert other.view().tool_calls == [reducer.ToolCallView("t1", "f", None, "{", complete=False)]
+    assert cut.with_problem(problem).problems == (problem,)
+
+
 def test_results_are_immutable(result):
-    """A result may be handed to anybody; it is no key, as it holds lists."""
+    """A result has no setters and no hash, and its body is frozen."""
     with pytest.raises(AttributeError, match="immutable: status"):
         result.status = "failed"
     with pytest.raises(AttributeError, match="immutable: body"):
@@ -155,14 +170,14 @@ def test_results_are_immutable(result):
         hash(result)
 
 
-def test_results_show_what_matters(result):
-    """Never the content."""
+def test_repr_shows_no_content(result):
+    """The repr has the status, the dialect and the number of problems."""
     assert repr(result) == "<Result complete openai.chat 0 problem(s)>"
 
 
-@pytest.mark.parametrize("value", [reducer.Problem("no_json", 1, 2), reducer.ProviderError(code=1), reducer.Timing(1)])
+@pytest.mark.parametrize("value", [reducer.Problem("not_json", 1, 2), reducer.ProviderError(code=1), reducer.Timing(1)])
 def test_small_values_are_frozen(value):
-    """Like the result that holds them."""
+    """Problems, errors and timings are immutable, like the result that holds them."""
     with pytest.raises(AttributeError):
         setattr(value, value.__struct_fields__[0], None)
 
@@ -170,16 +185,16 @@ def test_small_values_are_frozen(value):
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, None, "8"])
 @pytest.mark.parametrize("name", reducer.Limits.__struct_fields__)
 def test_limits_are_positive_integers(name, value):
-    """Anything else is the caller's mistake, named."""
+    """Any other value raises `UsageError` with the name of the limit."""
     with pytest.raises(reducer.UsageError, match=f"Limits.{name} must be a positive integer"):
         reducer.Limits(**{name: value})
 
 
-# -- the SDK's type ----------------------------------------------------------------------------------
+# -- conversion to SDK types --------------------------------------------------------------------------
 
 
-def test_the_body_becomes_openai_s_own_type(result):
-    """With everything that type has and has not."""
+def test_to_openai_converts_the_body(result):
+    """The object has the declared fields and the undeclared ones."""
     types = pytest.importorskip("openai.types.chat", reason="openai is not installed")
 
     completion = result.to_openai()
@@ -190,8 +205,8 @@ def test_the_body_becomes_openai_s_own_type(result):
     assert completion.to_dict(exclude_unset=True) == BODY
 
 
-def test_what_openai_s_type_forbids_is_constructed():
-    """A truncated body, or a finish reason of another provider, is no reason to raise."""
+def test_to_openai_constructs_a_body_that_the_type_forbids():
+    """A truncated body, or another provider's finish reason, does not raise."""
     pytest.importorskip("openai", reason="openai is not installed")
 
     assert reducer.reduce(TOOLS[: TOOLS.index(b"\n\n") + 2]).to_openai().choices[0].finish_reason is None
@@ -206,8 +221,8 @@ def test_what_openai_s_type_forbids_is_constructed():
         (b'{"candidates":[{"content":{"parts":[]},"finishReason":"STOP"}]}', "to_gemini", "google", "gemini"),
     ],
 )
-def test_without_the_sdk_its_extra_is_named(data, method, package, extra, monkeypatch):
-    """One sentence that says what to install."""
+def test_missing_sdk_is_named_with_its_extra(data, method, package, extra, monkeypatch):
+    """The error message names the extra."""
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
@@ -218,8 +233,8 @@ def test_without_the_sdk_its_extra_is_named(data, method, package, extra, monkey
     assert caught.value.extra == extra
 
 
-def test_a_defect_inside_the_sdk_is_not_hidden(result, monkeypatch):
-    """Another module that is missing is not the SDK that is not installed."""
+def test_missing_module_inside_the_sdk_raises(result, monkeypatch):
+    """A missing module of another package is not reported as a missing SDK."""
 
     def broken(name):
         raise ModuleNotFoundError("No module named 'other'", name="other")
@@ -230,14 +245,14 @@ def test_a_defect_inside_the_sdk_is_not_hidden(result, monkeypatch):
         result.to_openai()
 
 
-def test_no_sdk_has_a_type_for_another_s_dialect(result):
-    """Asking for it is misuse."""
+def test_sdk_has_no_type_for_another_dialect(result):
+    """Asking for one raises `UsageError`."""
     with pytest.raises(reducer.UsageError, match="the anthropic package has no type for openai"):
         result.to_anthropic()
 
 
-def test_what_an_sdk_cannot_read_at_all():
-    """Google's way out: a package that refuses everything, at places that name types, too."""
+def test_gemini_type_that_refuses_everything():
+    """Values are removed until nothing is left to remove; the rest is constructed without validation."""
 
     class Refused(ValueError):
         def errors(self):
@@ -252,4 +267,4 @@ def test_what_an_sdk_cannot_read_at_all():
         def model_construct(**body):
             return body
 
-    assert sdk._pruned(Model, {"a": 1, "b": 2}) == {"b": 2}
+    assert sdk._validate_part(Model, {"a": 1, "b": 2}) == {"b": 2}

@@ -20,13 +20,13 @@ from tests.helpers import (
 )
 
 NAMES = sample_names()
-# A stream that holds several responses reports that.
+# Samples of one response without problems. Several responses are reported as a problem only by `close`.
 UNPROBLEMATIC = [name for name in NAMES if [entry["problems"] for entry in load_sample(name).expected] == [[]]]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sample_fed_whole(name):
-    """A sample fed at once gives its expectation."""
+    """A sample in one read gives its expected results."""
     sample = load_sample(name)
 
     results = feed_whole(sample.data)
@@ -36,7 +36,7 @@ def test_sample_fed_whole(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sample_fed_bytewise(name):
-    """A sample fed byte by byte gives its expectation."""
+    """A sample fed byte by byte gives its expected results."""
     sample = load_sample(name)
 
     results = feed_bytewise(sample.data)
@@ -47,7 +47,7 @@ def test_sample_fed_bytewise(name):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NAMES)
 def test_sample_fed_in_random_pieces(name, seed):
-    """A sample fed in random pieces gives its expectation."""
+    """A sample fed in reads of random sizes gives its expected results."""
     sample = load_sample(name)
 
     results = feed_random(sample.data, seed)
@@ -57,7 +57,7 @@ def test_sample_fed_in_random_pieces(name, seed):
 
 @pytest.mark.parametrize("name", UNPROBLEMATIC)
 def test_sample_without_problems_passes_strict(name):
-    """A sample that is expected to report nothing raises nothing under strict."""
+    """A sample without expected problems raises nothing under `strict`."""
     sample = load_sample(name)
 
     results = feed_whole(sample.data, strict=True)
@@ -65,24 +65,24 @@ def test_sample_without_problems_passes_strict(name):
     assert as_text(sample.expected) == as_text([outcome(result) for result in results])
 
 
-def test_every_sample_has_an_expectation_and_every_expectation_a_sample():
-    """Inputs and expectations belong together by name."""
-    odd = SAMPLES / "odd"  # test_quirks has those
+def test_samples_and_expectations_belong_together():
+    """Each sample has a file with expected results, and each of these files has a sample."""
+    odd = SAMPLES / "odd"  # tested in test_quirks
     expectations = {path for path in SAMPLES.rglob("*.expected.json") if odd not in path.parents}
 
     assert expectations == {expectation_of(name) for name in NAMES}
 
 
 def test_every_sample_has_one_row_in_the_readme():
-    """The README's tables list every sample once, and nothing that is not there."""
+    """The tables in the README list each sample once, and nothing else."""
     rows = re.findall(r"^\| \[([^\]]+)\]\(([^)]+)\) \| \S", (SAMPLES / "README.md").read_text("utf-8"), re.MULTILINE)
 
     assert sorted(target for _, target in rows) == NAMES
     assert all(target.endswith(f"/{shown}") for shown, target in rows)
 
 
-def test_every_finish_reason_of_the_users_table_has_its_sample():
-    """The sample that the table names ends with that finish reason."""
+def test_every_finish_reason_has_its_sample():
+    """The sample in a row of the table ends with the finish reason of that row."""
     table = (SAMPLES / "seed" / "finish-reasons.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)` \|.*\(\.\./([^)]+)\) \|$", table, re.MULTILINE)
 
@@ -92,8 +92,8 @@ def test_every_finish_reason_of_the_users_table_has_its_sample():
         assert (None if reason == "null" else reason) == body["choices"][0]["finish_reason"]
 
 
-def test_inputs_that_share_an_expectation_hold_the_same_events():
-    """The user's arrays and their event streams differ in framing only."""
+def test_inputs_that_share_an_expectation_have_equal_events():
+    """The JSON array and the event stream of a sample differ only in framing."""
     for name in ("chat-text", "responses-tool-call"):
         array = json.loads((SAMPLES / "seed" / f"{name}.in.json").read_bytes())
         lines = (SAMPLES / "seed" / f"{name}.sse").read_text("utf-8").splitlines()

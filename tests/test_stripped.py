@@ -1,4 +1,6 @@
-"""The deltas alone give what the done and terminal events say once more: of our samples and of recorded streams."""
+"""In Responses, the deltas alone give the items that done and terminal events repeat: in our samples and in recorded
+streams.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ import pytest
 
 from tests.helpers import SAMPLES
 from tests.mutations import framed
-from tests.stripped import check, compare, main, spoken, streams, stripped
+from tests.stripped import check, compare, items_of_deltas, main, streams, stripped
 
 FOLDER = os.environ.get("REDUCER_CORPUS", "")
 RECORDED = streams(Path(FOLDER)) if FOLDER else []
 
 OURS = sorted((SAMPLES / "openai_responses").glob("*.sse"))
-UNSAID = {"terminal-only.sse": "it has no other event (R13)"}
+INCOMPLETE = {"terminal-only.sse": "it has no other event (R13)"}
 
 
 def event(kind: str, **more: Any) -> dict[str, Any]:
@@ -34,7 +36,7 @@ CALL = {
 
 
 def call(*deltas: str, **done: Any) -> bytes:
-    """A stream with one call, which the terminal event says with these keys."""
+    """Return a stream with one call. The done events have the given keys."""
     response = {"id": "r1", "object": "response", "status": "in_progress", "output": []}
     whole = {**CALL, "status": "completed", "arguments": "".join(deltas), **done}
     return framed(
@@ -50,58 +52,60 @@ def call(*deltas: str, **done: Any) -> bytes:
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in OURS])
-def test_our_samples_say_all_in_deltas(path: Path) -> None:
-    """But for those that are named here, and these do not."""
+def test_samples(path: Path) -> None:
+    """The deltas are complete in all samples except those that `INCOMPLETE` names."""
     outcome = check(path.read_bytes())
 
     assert outcome.wrong == []
-    assert bool(outcome.unsaid) == (path.name in UNSAID)
+    assert bool(outcome.incomplete) == (path.name in INCOMPLETE)
 
 
 @pytest.mark.skipif(not RECORDED, reason="REDUCER_CORPUS names no folder with recorded Responses streams")
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(FOLDER))) for path in RECORDED])
-def test_a_recorded_stream_says_all_in_deltas(path: Path) -> None:
-    """Or, where its done events say something else, we give to the letter what its deltas say."""
+def test_recorded_streams(path: Path) -> None:
+    """The items equal those of the whole stream, or exactly those of the deltas."""
     assert check(path.read_bytes()).wrong == []
 
 
 # -- the check itself ----------------------------------------------------------------------------
 
 
-def test_what_deltas_do_not_say_is_told_apart() -> None:
-    """Arguments without deltas, others than in the deltas, another call id: nothing of it can be known before."""
+def test_incomplete_deltas() -> None:
+    """Deltas may lack the arguments, have other arguments, or have another call id."""
     assert check(call('{"a":', "1}")) == ([], [])
     for data in (call(arguments="{}"), call("{}", arguments="{ }"), call("{}", call_id="call_2")):
         outcome = check(data)
-        assert (outcome.wrong, len(outcome.unsaid)) == ([], 1)
+        assert (outcome.wrong, len(outcome.incomplete)) == ([], 1)
 
 
-def test_what_is_read_wrong_is_wrong() -> None:
-    """An item that is neither that of the whole stream nor what is left by the letter."""
+def test_wrong_items() -> None:
+    """An item is wrong if it equals neither that of the whole stream nor that of the deltas."""
     item, other, literal = ["message", ("content", "a")], ["message", ("content", "b")], ["message"]
 
     assert compare([item], [item], [literal]) == ([], [])
-    assert len(compare([literal], [item], [literal]).unsaid) == 1
+    assert len(compare([literal], [item], [literal]).incomplete) == 1
     assert len(compare([other], [item], [literal]).wrong) == 1
     assert len(compare([], [item], [literal]).wrong) == 1
     assert len(compare([item, item], [item], [item]).wrong) == 1
 
 
-def test_a_delta_that_nobody_knows_is_not_passed_over() -> None:
-    """What it adds to cannot be said, so that nothing is by the letter."""
+def test_unknown_delta() -> None:
+    """An item with a delta of unknown type has the type among its values, so that it equals no other item."""
     events = [event("output_item.added", item=CALL), event("new.delta", delta="x"), event("new.done", x="x"), "[DONE]"]
 
-    assert spoken(stripped(events)) == [["function_call", ("name", "f"), ("call_id", "call_1"), "response.new.delta"]]
+    assert items_of_deltas(stripped(events)) == [
+        ["function_call", ("name", "f"), ("call_id", "call_1"), "response.new.delta"]
+    ]
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It names what differs, and counts."""
+    """The command prints the differences and a count."""
     (tmp_path / "same.sse").write_bytes(call("{}"))
-    (tmp_path / "unsaid.sse").write_bytes(call(arguments="{}"))
-    rows = "".join(f'{{"path":"{name}.sse","dialect":"responses"}}\n' for name in ("same", "unsaid"))
+    (tmp_path / "incomplete.sse").write_bytes(call(arguments="{}"))
+    rows = "".join(f'{{"path":"{name}.sse","dialect":"responses"}}\n' for name in ("same", "incomplete"))
     (tmp_path / "index.jsonl").write_text(rows + '{"path":"x","dialect":"chat"}\n')
 
     assert main([str(tmp_path)]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("unsaid.sse: unsaid: item 0: ['function_call'")
-    assert last == "2 streams, 1 the same, 1 that do not say all without, 0 wrong"
+    assert first.startswith("incomplete.sse: incomplete: item 0: ['function_call'")
+    assert last == "2 streams: 1 equal, 1 with incomplete deltas, 0 wrong"

@@ -1,12 +1,11 @@
-"""What is timed: the reducer, the yardsticks and the rivals, one module each.
+"""The contenders, one module each: the reducer, an older version of it, parsers and other accumulators.
 
 A contender is a module with
 
-- ``version()``: of what it stands for,
-- ``modes(dialect)``: the ways it reduces that dialect by name, none if it does not speak it.
+- ``version()``: the version of the software,
+- ``modes(dialect)``: the modes in which it reduces a dialect, by name; an empty dict if it does not know the dialect.
 
-A `Mode` prepares a stream outside the timing and runs it inside; ``answer`` says what its result means, where
-that can be compared. Modules are imported by name, in the process that runs them, and nothing heavy before that.
+`benchmarks.worker` imports each contender in a process of its own, by its name; nothing else imports the heavy ones.
 """
 
 from __future__ import annotations
@@ -17,18 +16,19 @@ from typing import Any, NamedTuple
 from benchmarks.streams import Stream
 
 OURS = "ours"
+OLDER = "older"
 FLOOR = "floor"
+PARSERS = "parsers"
 # By module, as the tables call them.
-YARDSTICKS = {"orjson_loads": "orjson.loads", "json_loads": "json.loads", "count": "bytes.count"}
-RIVALS = {"openai_sdk": "openai", "litellm_builder": "LiteLLM", "langchain_add": "LangChain"}
-LABELS = {OURS: "reducer", FLOOR: "decode floor", **YARDSTICKS, **RIVALS}
-# The peers' environments (`tests.peers.environments`) that rivals run in.
+PEERS = {"openai_sdk": "openai", "litellm_builder": "LiteLLM", "langchain_add": "LangChain"}
+LABELS = {OURS: "reducer", OLDER: "older reducer", FLOOR: "decode floor", PARSERS: "parsers", **PEERS}
+# The environments (`tests.peers.environments`) that the peers run in.
 ENVIRONMENTS = {"openai_sdk": "openai", "litellm_builder": "litellm", "langchain_add": "langchain"}
 
 
 class Mode(NamedTuple):
-    """One way of reducing a stream."""
+    """One way to reduce a stream."""
 
-    prepare: Callable[[Stream], Any]
-    run: Callable[[Any], Any]
-    answer: Callable[[Any], dict[str, Any]] | None = None
+    prepare: Callable[[Stream], Any]  # not timed; returns the argument of `run`
+    run: Callable[[Any], Any]  # timed
+    answer: Callable[[Any], dict[str, Any]] | None = None  # the result as `benchmarks.answers` compares it

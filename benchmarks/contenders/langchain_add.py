@@ -20,7 +20,7 @@ _MODEL = ChatOpenAI(api_key="none", model="none")
 
 
 def version() -> str:
-    """Return those of both packages."""
+    """Return the versions of both packages."""
     return f"{installed('langchain-core')}, openai {installed('langchain-openai')}"
 
 
@@ -53,4 +53,4 @@ def _answer(total: Any) -> dict[str, Any]:
         "logprobs": info.get("logprobs"),
     }
     usage = {"prompt_tokens": usage.get("input_tokens"), "completion_tokens": usage.get("output_tokens")}
-    return answers.of_chat({"choices": [choice], "usage": usage})
+    return answers.read_chat({"choices": [choice], "usage": usage})

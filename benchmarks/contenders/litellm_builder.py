@@ -1,4 +1,4 @@
-"""LiteLLM: its chunk models, and `stream_chunk_builder` over them once the stream has ended."""
+"""LiteLLM: its chunk models, and `stream_chunk_builder` over them after the stream has ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from importlib.metadata import version as installed
 from typing import Any
 
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else importing it asks the network
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise the import downloads a price list
 
 import litellm
 from litellm.types.utils import ModelResponseStream
@@ -20,7 +20,7 @@ litellm.suppress_debug_info = True
 
 
 def version() -> str:
-    """Return LiteLLM's."""
+    """Return LiteLLM's version."""
     return installed("litellm")
 
 
@@ -28,7 +28,7 @@ def modes(dialect: str) -> dict[str, Mode]:
     """Build Chat Completions."""
     if dialect != "openai.chat":
         return {}
-    return {"": Mode(Stream.payloads, chat, lambda body: answers.of_chat(body.model_dump(mode="json")))}
+    return {"": Mode(Stream.payloads, chat, lambda body: answers.read_chat(body.model_dump(mode="json")))}
 
 
 def chat(payloads: list[bytes]) -> Any:

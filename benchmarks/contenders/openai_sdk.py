@@ -1,4 +1,4 @@
-"""openai's client: `Stream` (events and models) and the accumulator behind ``stream()``, from bytes in memory."""
+"""openai's client: `Stream` (events and models) and the accumulator that ``stream()`` uses, from bytes in memory."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _REQUEST = httpx2.Request("POST", "https://example.org")
 
 
 def version() -> str:
-    """Return openai's."""
+    """Return openai's version."""
     return openai.__version__
 
 
 def modes(dialect: str) -> dict[str, Mode]:
     """Accumulate Chat Completions and Responses."""
     run = {"openai.chat": chat, "openai.responses": responses}.get(dialect)
-    return {"": Mode(_data, run, lambda body: answers.OF[dialect](body.to_dict(mode="json")))} if run else {}
+    return {"": Mode(_data, run, lambda body: answers.READERS[dialect](body.to_dict(mode="json")))} if run else {}
 
 
 def _data(stream: Stream) -> bytes:

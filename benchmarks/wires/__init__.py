@@ -1,5 +1,5 @@
-"""Makers: whole streams in the shapes of real providers, by dialect, from a seed.
+"""Makers: whole streams in the forms of real providers, by dialect, from a seed.
 
-A maker takes a source of randomness, the number of deltas and the words, and returns a template (see
-`benchmarks.streams`). What it writes is a dict with its keys in the provider's order, encoded compactly.
+A maker takes a source of randomness, the number of deltas and the words, and returns the bytes of a stream (see
+`benchmarks.streams`). Each event has its keys in the provider's order and is encoded compactly.
 """

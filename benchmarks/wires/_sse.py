@@ -10,7 +10,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def encoded(event: Any) -> bytes:
-    """Return compact JSON; other letters than ASCII's stay as they are, as every provider sends them."""
+    """Return compact JSON; letters that are not ASCII are not escaped, as every provider sends them."""
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""Chat Completions: vLLM's, OpenAI's, OpenRouter's and Azure's ways of sending them."""
+"""Chat Completions: as vLLM, OpenAI, OpenRouter and Azure send them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def vllm(rng: Random, deltas: int, words: Words = mixed) -> bytes:
 
 
 def openai(rng: Random, deltas: int, words: Words = mixed) -> bytes:
-    """Text as OpenAI sends it with usage asked for: padded, and with a usage of null."""
+    """Text as OpenAI sends it if usage was requested: padded, and with a usage of null."""
     chunks = [_openai(rng, {"role": "assistant", "content": "", "refusal": None})]
     chunks += [_openai(rng, {"content": piece}) for piece in words(rng, deltas)]
     chunks.append(_openai(rng, {}, finish="stop"))
@@ -65,7 +65,7 @@ def padded_tools(rng: Random, deltas: int, words: Words = mixed) -> bytes:
 
 
 def interleaved_tools(rng: Random, deltas: int, words: Words = mixed) -> bytes:
-    """Forty tool calls: the ids and names of all, then their arguments by turns."""
+    """Forty tool calls: the ids and names of all, then their arguments in alternation."""
     calls = [list(call) for call in _calls(rng, 40, deltas)]
     entries = [call[turn] for turn in range(max(map(len, calls))) for call in calls if turn < len(call)]
     chunks = [_vllm({"role": "assistant", "content": None})]
@@ -84,7 +84,7 @@ def long_arguments(rng: Random, deltas: int, words: Words = mixed) -> bytes:
 
 
 def openrouter(rng: Random, deltas: int, words: Words = mixed) -> bytes:
-    """Reasoning, said twice a delta, and then text, as OpenRouter sends them."""
+    """Reasoning, which OpenRouter sends twice in each delta, and then text."""
     thoughts = deltas * 3 // 4
     chunks = []
     for piece in words(rng, thoughts):

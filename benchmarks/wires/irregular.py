@@ -1,6 +1,6 @@
-"""Streams that break the rule that one event is like the one before: what tricks must not make slower.
+"""Irregular streams: neighbouring events differ. The batch path must not make them slower.
 
-Most are vLLM's text, spoilt event by event; each maker is named for what it does to them.
+All are vLLM's text with changes; each maker is named after its change.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def unknown_fields(rng: Random, deltas: int, words: Words = mixed) -> bytes:
 
 
 def two_texts(rng: Random, deltas: int, words: Words = mixed) -> bytes:
-    """Deltas of the reasoning and of the content by turns."""
+    """Deltas of the reasoning and of the content alternate."""
     return _spoilt(rng, deltas, words, _turned)
 
 
 def broken_runs(rng: Random, deltas: int, words: Words = mixed) -> bytes:
-    """After one to six chunks alike comes one without choices."""
+    """After one to six equal chunks comes one without choices."""
     return _spoilt(rng, deltas, words, lambda number, chunk: {**chunk, "choices": []} if rng.random() < 0.3 else chunk)
 
 
@@ -75,7 +75,7 @@ def comments(rng: Random, deltas: int, words: Words = mixed) -> bytes:
 
 
 def two_models(rng: Random, deltas: int, words: Words = mixed) -> bytes:
-    """Chunks of two lengths by turns: a router says which model it asked."""
+    """Chunks of two lengths alternate: a router names the provider that it asked."""
     return _spoilt(
         rng, deltas, words, lambda number, chunk: {**chunk, "provider": ("DeepInfra", "Fireworks")[number % 2]}
     )

@@ -1,7 +1,9 @@
-"""The capture formats there are: files to streams. A new one is a file beside this one and a line in `FORMATS`.
+"""Capture formats: read files and yield the streams recorded in them.
 
-A format module has ``streams(path)``, which yields every stream of the file at that path as a `Stream`, in order
-and lazily: no more is read than is asked for.
+Each format is a module in this package with a function ``streams(path)``. The function yields every stream of the file
+as a `Stream`, in order. It is lazy: it reads a stream only when the caller iterates over the stream's reads.
+
+To add a format, add a module and one line in `FORMATS`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from reducer.errors import UsageError
 
 __all__ = ["FORMATS", "Stream", "streams"]
 
-# Name -> module, imported at its first use. Server-sent events, JSON lines and JSON are told apart by the framing.
+# Name -> module, imported at its first use. The framing tells server-sent events, JSON lines and JSON apart, so that
+# one module reads all three.
 FORMATS = {
     "auto": "raw",
     "sse": "raw",
@@ -24,9 +27,13 @@ FORMATS = {
 
 
 def streams(path: str, format: str = "auto") -> Iterator[Stream]:
-    """Yield the streams that the file at this path holds; ``-`` is standard input.
+    """Yield the streams that a capture holds.
 
-    Raises `UsageError` for a format that is none. What reading raises is an `OSError` or a `ReducerError`.
+    Args:
+        path: The path of a file, or ``-`` for standard input.
+        format: One of `FORMATS`.
+
+    Raises `UsageError` for an unknown format. Reading a stream raises `OSError` or `ReducerError`.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown capture format {format!r}: choose from {', '.join(FORMATS)}")

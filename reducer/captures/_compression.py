@@ -1,4 +1,4 @@
-"""Compressed files, told by their first bytes; the name does not matter."""
+"""Decompress compressed captures. The first bytes of a file tell its compression; its name does not matter."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _LONGEST = 4
 
 
 def decompressed(reads: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the reads as they were before compression, if they were compressed."""
+    """Yield the reads of a file, decompressed if the file is compressed."""
     first = b""
-    # A pipe may deliver a single byte; wait only while it could be the beginning of a magic number.
+    # A pipe may deliver a single byte. Wait for more only while the bytes could be the prefix of a magic number.
     for data in reads:
         first += data
         if len(first) >= _LONGEST or not any(magic.startswith(first) for magic in _MAGIC):
@@ -28,4 +28,4 @@ def decompressed(reads: Iterator[bytes]) -> Iterator[bytes]:
         return
     decoder = Decoder(encoding)
     for data in chain([first], reads):
-        yield decoder.feed(data)
+        yield from decoder.decode(data)

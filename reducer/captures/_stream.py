@@ -1,4 +1,4 @@
-"""What every capture format yields."""
+"""`Stream`, which every capture format yields."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Stream(NamedTuple):
-    """One recorded stream: where it is from, and the reads of its bytes."""
+    """One recorded stream: the name of its source, and its bytes in reads of any size."""
 
     source: str
     reads: Iterator[bytes]

@@ -1,4 +1,4 @@
-"""The body as it came over the wire: one file is one stream, and so is standard input."""
+"""Raw captures: a file, or standard input, holds the body of one HTTP response and is one stream."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import cast
 from reducer.captures._compression import decompressed
 from reducer.captures._stream import Stream
 
-# A pipe's own capacity on Linux; larger reads gain nothing (the framing looks at 64 KiB at once).
-_READ = 1 << 16
+_READ_SIZE = 1 << 16  # bytes; the capacity of a pipe on Linux. The framing processes windows of this size, too.
 
 
 def streams(path: str) -> Iterator[Stream]:
@@ -22,14 +21,14 @@ def streams(path: str) -> Iterator[Stream]:
 
 def _file(path: str) -> Iterator[bytes]:
     with open(path, "rb", buffering=0) as file:
-        while data := file.read(_READ):
+        while data := file.read(_READ_SIZE):
             yield data
 
 
 def _stdin() -> Iterator[bytes]:
     if sys.stdin is None:
         raise OSError(errno.EBADF, "standard input is closed")
-    # read1 returns what is there: a stream on standard input is followed live.
+    # read1 returns the bytes that have arrived, without waiting for more: a live stream is processed as it arrives.
     stdin = cast("BufferedReader", sys.stdin.buffer)
-    while data := stdin.read1(_READ):
+    while data := stdin.read1(_READ_SIZE):
         yield data

@@ -2,88 +2,69 @@
 
 Theory of operation
 -------------------
-There is one event type, the chunk. A chunk names choices by ``index``, and a choice's ``text`` adds to its text;
-with ``echo`` the prompt comes first, as text like any other. Every choice that appeared ends with a finish reason,
-and the stream with ``[DONE]``; either is terminal evidence, and folding goes on after it, because usage comes
-late. Phases: ``FIRST`` (before the first chunk), ``OPEN``, ``OVER`` (after ``[DONE]``), ``WHOLE`` (the first event
-was a body sent whole, and nothing has come since). A chunk looks like a body: it is taken for one if it is the
-first, finishes all its choices and has the usage, which a stream sends last.
+There is one event type, the chunk. A chunk names choices by ``index``, and a choice's ``text`` adds to its text; with
+``echo`` the prompt comes first, as text like any other. Every choice that appeared ends with a finish reason, and the
+stream with ``[DONE]``; either is terminal evidence, and merging goes on after it, because usage comes late. So there is
+one phase, ``OPEN``. A chunk looks like a body: the first chunk is one if it finishes all its choices and has the usage,
+which a stream sends last.
 
-Who wins: of ``id`` the first non-empty, of ``model`` and ``finish_reason`` the last, of ``usage`` the last whole one.
-The lists of ``logprobs`` add up; a ``text_offset`` that some vLLM versions count from the chunk's begin stays as it
-came (C43). ``token_ids`` add up too, everything else is the last. There are no roles: a second response in one capture
-is told by an ``id`` never seen, with text after ``[DONE]``, or for a choice once all have finished.
+Who wins: of ``id`` the first non-empty, of ``model`` and ``finish_reason`` the last, of ``usage`` the last, whole. The
+lists of ``logprobs`` extend; a ``text_offset`` that some vLLM versions count from the chunk's begin stays as it came
+(C43). ``token_ids`` extend too; of everything else the last wins. There are no roles: a second response in one capture
+begins at an ``id`` never seen, with text after ``[DONE]`` or for a choice that has finished.
 """
 
 from __future__ import annotations
 
+import re
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from reducer.body import Body
 from reducer.decoding import Report
-from reducer.dialects._completion import (
+from reducer.dialects.completion import (
+    CHOICE_RULES,
+    CHUNK_RULES,
+    ChoiceState,
     Envelope,
     Usage,
-    built_logprobs,
-    check_growth,
-    is_undecided,
-    place,
-    revived,
-    watched,
-    with_logprobs,
+    add_missing,
+    add_usages,
+    choice_index,
+    is_decisive,
+    is_finished,
+    is_usage_alone,
+    merge_logprobs,
+    on_done,
+    type_of,
 )
-from reducer.dialects._dialect import SPLIT, Dialect, Options
-from reducer.dialects._errors import find_error, normalise
-from reducer.dialects._extras import is_settled, merge
-from reducer.dialects._fragments import GATHERED, Fragments
-from reducer.dialects._repairs import Watch
-from reducer.dialects._views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
-from reducer.dialects._wire import Wire
-from reducer.saving import Saved
+from reducer.dialects.contract import (
+    ANOTHER_RESPONSE,
+    Additions,
+    Batch,
+    Dialect,
+    Strict,
+    check_growth,
+)
+from reducer.dialects.errors import find_error
+from reducer.dialects.rules import (
+    Table,
+    last,
+    merge_generic,
+    merge_object,
+    objects,
+    objects_of,
+    rule,
+)
+from reducer.dialects.text import Text
+from reducer.dialects.views import COMPLETION_FINISH, ToView, common_finish, completion_usage, pick, string
 from reducer.sdk import SdkTypes
-from reducer.typed import Body
-from reducer.view import View
+from reducer.view import Incomplete, View
 
-# -- wire events ---------------------------------------------------------------------------------
-
-
-class WireChoice(Wire):
-    index: int | None = None
-    text: str | None = None
-    logprobs: dict[str, Any] | int | float | UnsetType | None = UNSET
-    finish_reason: str | None = None
-    content_filter_results: dict[str, Any] | None = None
-    stop_reason: Any = None
-    matched_stop: Any = None
-    token_ids: list[Any] | None = None
-    prompt_token_ids: list[Any] | None = None
-    prompt_logprobs: Any = None
-
-
-class Chunk(Wire):
-    type: ClassVar[str] = "chunk"
-
-    id: str | None = None
-    object: Any = None
-    created: int | float | str | None = None
-    model: str | None = None
-    system_fingerprint: str | None = None
-    choices: list[WireChoice] | None = None
-    usage: dict[str, Any] | None = None
-    service_tier: str | None = None
-    error: None = None  # an error takes the cold path, where the engine looks for it in all its shapes
-    provider: str | None = None
-    prompt_filter_results: list[Any] | None = None
-    metadata: Any = None
-    obfuscation: Any = None
-    p: Any = None
-    sequence_number: Any = None
-
-
-# -- final object --------------------------------------------------------------------------------
+# -- the typed body ------------------------------------------------------------------------------
 
 
 class Logprobs(Body, frozen=True):
@@ -106,7 +87,7 @@ class CompletionChoice(Body, frozen=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def view(body: dict[str, Any], choice: int) -> View | None:
+def view(body: dict[str, Any], choice: int, incomplete: Incomplete) -> View | None:
     """View a choice: there are no roles, and nothing but text."""
     one = pick(body.get("choices"), choice)
     if one is None:
@@ -137,278 +118,277 @@ class Completion(Body, frozen=True):
 # -- state ---------------------------------------------------------------------------------------
 
 
-class _Choice(Saved):
+class Choice(ChoiceState):
     """One choice in the making."""
 
-    __slots__ = ("extra", "finish", "logprobs", "text", "token_ids", "watch")
+    text: Text
 
     def __init__(self, state: CompletionState) -> None:
-        self.text = Fragments()
-        self.watch: Watch | None = Watch("cumulative" in state.options.repairs)
-        self.finish: str | None = None
-        self.logprobs: Any = UNSET
-        self.token_ids: list[Any] | None = None
-        self.extra: dict[str, Any] = {}
+        super().__init__()
+        self.text = Text(state)
 
 
 class CompletionState(Envelope):
     """A text completion in the making."""
 
-    __slots__ = ("choices", "last")
+    choices: dict[int, Choice]
 
-    def __init__(self, options: Options, report: Report) -> None:
-        super().__init__(options, report, HANDLERS["FIRST"])
-        self.last: dict[str, Any] = {}  # keys of which the last value counts, whole
-        self.choices: dict[int, _Choice] = {}
 
+# -- a choice ------------------------------------------------------------------------------------
+
+
+def merge_text(state: CompletionState, choice: Choice, key: str, value: str) -> None:
+    choice.text.add(value)
+
+
+CHOICE = Table(
+    "choices.",
+    {
+        **CHOICE_RULES,
+        "text": rule(merge_text, str),
+        "matched_stop": last(),
+        "prompt_token_ids": last(list),
+        "prompt_logprobs": last(),
+    },
+    merge_generic,
+)
+
+# -- a chunk -------------------------------------------------------------------------------------
+
+
+def merge_choices(state: CompletionState, into: Any, choices: list[dict[str, Any]]) -> None:
+    for wire in choices:
+        index = choice_index(wire)
+        choice = state.choices.get(index)
+        if choice is None:
+            choice = state.choices[index] = Choice(state)
+        merge_object(CHOICE, state, choice, wire)
+
+
+CHUNK = Table("", {**CHUNK_RULES, "choices": objects("choices", merge_choices)}, merge_generic)
 
 # -- handlers ------------------------------------------------------------------------------------
 
 
-def on_first_chunk(state: CompletionState, chunk: Chunk) -> None:
-    """The first chunk; the next phase depends on whether it was a body sent whole."""
-    on_chunk(state, chunk)
-    state.row = HANDLERS["OPEN" if state.whole is None else "WHOLE"]
-
-
-def on_chunk_after_whole(state: CompletionState, chunk: Chunk) -> object:
-    """More came after a body sent whole: it was a chunk like others, unless this is another response's."""
-    if on_chunk(state, chunk) is SPLIT:
-        return SPLIT
+def on_chunk(state: CompletionState, chunk: dict[str, Any]) -> object:
+    choices = objects_of(chunk.get("choices"))
+    ident = chunk.get("id")
+    if type(ident) is str and ident and state.ids and ident not in state.ids and begins_another(state, choices):
+        return ANOTHER_RESPONSE
+    merge_chunk(state, chunk)
     state.whole = None
-    state.row = HANDLERS["OPEN"]
     return None
 
 
-def on_done(state: CompletionState, _: None) -> None:
-    state.done = True
-    state.row = HANDLERS["OVER" if state.whole is None else "WHOLE"]
-
-
-def on_chunk(state: CompletionState, chunk: Chunk) -> object:
-    choices = chunk.choices
-    if (
-        choices
-        and chunk.extra is None
-        and chunk.id == state.id
-        and chunk.model == state.model
-        and state.created
-        and not chunk.usage
-        and not chunk.system_fingerprint
-        and not chunk.service_tier
-        and chunk.provider is None
-        and chunk.prompt_filter_results is None
-        and chunk.metadata is None
-        and len(choices) == 1
-    ):
-        # Nearly every chunk: nothing is new but in the one choice.
-        choice = state.choices.get(choices[0].index)  # type: ignore[arg-type]
-        if choice is not None:
-            _add_to(state, choice, choices[0])
-            return None
-    return _take_chunk(state, chunk)
-
-
-def _take_chunk(state: CompletionState, chunk: Chunk) -> object:
-    """Take any chunk."""
-    choices = chunk.choices
-    if choices and chunk.id and state.ids and chunk.id not in state.ids and _begins_another(state, choices):
-        return SPLIT
-    if choices and (len(choices) > 1 or choices[0].index not in state.choices):
-        check_growth(state, choices)
+def merge_chunk(state: CompletionState, chunk: dict[str, Any]) -> None:
+    new = {choice_index(wire) for wire in objects_of(chunk.get("choices"))}.difference(state.choices)
+    check_growth(state, "choices", len(state.choices), len(new))
     state.begun = True
-    if chunk.id != state.id and chunk.id is not None:
-        state.take_id(chunk.id)
-    if chunk.model != state.model and chunk.model:
-        state.take_model(chunk.model)
-    if not state.created and chunk.created is not None:
-        state.created = chunk.created
-    if chunk.usage:
-        state.take_usage(chunk.usage)
-    if chunk.system_fingerprint:
-        state.last["system_fingerprint"] = chunk.system_fingerprint
-    if chunk.service_tier:
-        state.last["service_tier"] = chunk.service_tier
-    if chunk.provider is not None:
-        state.last["provider"] = chunk.provider
-    if chunk.prompt_filter_results is not None:
-        state.last["prompt_filter_results"] = chunk.prompt_filter_results
-    if chunk.metadata is not None:
-        state.last["metadata"] = chunk.metadata
-    if chunk.extra:
-        merge(state.extra, chunk.extra)
-    for choice in choices or ():
-        _add_choice(state, choice)
-    return None
+    merge_object(CHUNK, state, state, chunk)
 
 
-def _begins_another(state: CompletionState, choices: list[WireChoice]) -> bool:
-    """Whether a chunk with an id never seen before begins another response (decision 12, as in Chat without a role)."""
-    if not (state.done or (len(state.ids) == 1 and finished(state))):
+def begins_another(state: CompletionState, choices: list[dict[str, Any]]) -> bool:
+    """Whether a chunk with an id that this response has not had begins another response (decision 12)."""
+    if not state.done and len(state.ids) > 1:
         return False
-    seen = [choice for choice in choices if state.done or place(choice) in state.choices]
-    return any(choice.text or state.whole is not None for choice in seen)
+    if state.done or state.whole is not None:
+        return any(state.whole is not None or string(wire.get("text")) for wire in choices)
+    return any(string(wire.get("text")) and _is_finished(state, wire) for wire in choices)
 
 
-def _add_choice(state: CompletionState, wire: WireChoice) -> None:
-    choice = state.choices.get(wire.index)  # type: ignore[arg-type]
-    if choice is None:
-        choice = state.choices.get(place(wire))
-        if choice is None:
-            choice = state.choices[place(wire)] = _Choice(state)
-    _add_to(state, choice, wire)
+def _is_finished(state: CompletionState, wire: dict[str, Any]) -> bool:
+    """Whether the choice that a chunk names has a finish reason already."""
+    choice = state.choices.get(choice_index(wire))
+    return choice is not None and choice.finish is not None
 
 
-def _add_to(state: CompletionState, choice: _Choice, wire: WireChoice) -> None:
-    text = wire.text
-    if text:
-        if choice.watch is not None:
-            choice.text, choice.watch = watched(text, choice.text, choice.watch)
-        pieces = choice.text.pieces
-        pieces.append(text)
-        if len(pieces) >= GATHERED:
-            choice.text.gather()
-    if wire.finish_reason and wire.finish_reason != choice.finish:
-        if choice.finish is not None:
-            state.report("finish_reason_differs", [choice.finish, wire.finish_reason], wire.finish_reason)
-        choice.finish = wire.finish_reason
-    if wire.logprobs is not choice.logprobs and wire.logprobs is not UNSET:
-        choice.logprobs = with_logprobs(choice.logprobs, wire.logprobs, typed=wire.extra is None)
-    if wire.content_filter_results is not None:
-        merge(choice.extra, {"content_filter_results": wire.content_filter_results})
-    if wire.stop_reason is not None:
-        choice.extra["stop_reason"] = wire.stop_reason
-    if wire.matched_stop is not None:
-        choice.extra["matched_stop"] = wire.matched_stop
-    if wire.token_ids is not None:
-        if choice.token_ids is None:
-            choice.token_ids = []
-        choice.token_ids.extend(wire.token_ids)
-    if wire.prompt_token_ids is not None:
-        choice.extra["prompt_token_ids"] = wire.prompt_token_ids
-    if wire.prompt_logprobs is not None:
-        choice.extra["prompt_logprobs"] = wire.prompt_logprobs
-    if wire.extra:
-        merge(choice.extra, wire.extra)
-        if wire.extra.get("error") and state.error is None:
-            state.error = normalise(wire.extra["error"], wire.extra["error"])
+HANDLERS = {"OPEN": {"chunk": on_chunk, "[DONE]": on_done}}
+
+# -- the body ------------------------------------------------------------------------------------
+
+# Top-level keys in the order of OpenAI's body, before those that no table declares.
+_HEAD = ("system_fingerprint", "service_tier", "provider", "prompt_filter_results", "metadata")
 
 
-# -- table ---------------------------------------------------------------------------------------
-
-HANDLERS: dict[str, dict[str, Any]] = {
-    "FIRST": {"chunk": on_first_chunk, "[DONE]": on_done},
-    "OPEN": {"chunk": on_chunk, "[DONE]": on_done},
-    "WHOLE": {"chunk": on_chunk_after_whole, "[DONE]": on_done},
-    "OVER": {"chunk": on_chunk},
-}
-
-
-# -- body ----------------------------------------------------------------------------------------
-
-
-def build(state: CompletionState, report: Report) -> dict[str, Any] | None:
-    """The body so far; ``None`` before anything but an error came."""
-    if state.whole is not None:
-        return state.whole
-    if not state.begun:
-        return None
+def build(state: CompletionState, report: Report) -> dict[str, Any]:
+    """Return the body so far."""
     body = state.head("text_completion")
-    ended = finished(state) and state.error is None
-    body["choices"] = [_build_choice(index, choice, report, ended) for index, choice in sorted(state.choices.items())]
+    is_complete = is_finished(state) and state.error is None
+    body["choices"] = [
+        _build_choice(index, choice, report, is_complete) for index, choice in sorted(state.choices.items())
+    ]
     if state.usage is not None:
         body["usage"] = state.usage
-    body |= state.last
-    for key, value in state.extra.items():
-        if value is not None:
-            body.setdefault(key, value)
+    add_missing(body, state.fields, _HEAD)
     return body
 
 
-def _build_choice(index: int, choice: _Choice, report: Report, ended: bool) -> dict[str, Any]:
+def _build_choice(index: int, choice: Choice, report: Report, is_complete: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"index": index, "text": str(choice.text), "finish_reason": choice.finish}
-    if choice.finish is None and ended:
+    if choice.finish is None and is_complete:
         report("no_finish_reason", {"index": index}, None)
-    verdict = choice.watch.verdict("text") if choice.watch is not None else None
-    if verdict is not None:
-        report(*verdict)
-    if choice.logprobs is not UNSET:
-        body["logprobs"] = built_logprobs(choice.logprobs)
-    if choice.token_ids is not None:
-        body["token_ids"] = choice.token_ids
-    for key, value in choice.extra.items():
-        if value is not None:
-            body.setdefault(key, value)
+    choice.text.report_repair("text", report)
+    choice.add_fields(body)
     return body
 
 
-# Keys of a choice of which the last value counts.
-_LAST = ("content_filter_results", "stop_reason", "matched_stop", "prompt_token_ids", "prompt_logprobs")
+# -- the batch -----------------------------------------------------------------------------------
+
+_Number = int | float | None
+_Plain = str | int | float | bool | None
 
 
-def texts(state: CompletionState, chunk: Chunk) -> list[tuple[str, str, Any]] | None:
-    """The text that a chunk would add, if it did nothing else that the last of many such chunks would not do."""
-    choices = chunk.choices
-    if state.row["chunk"] is not on_chunk or not choices or len(choices) != 1 or chunk.extra:
+class WireChoice(Strict, kw_only=True):
+    index: int
+    text: str
+    logprobs: dict[str, list[_Plain | dict[str, _Plain]]] | UnsetType | None = UNSET
+    finish_reason: str | None = None
+    content_filter_results: None = None
+    stop_reason: None = None
+    matched_stop: None = None
+    token_ids: None = None
+    prompt_token_ids: None = None
+    prompt_logprobs: None = None
+
+
+class WireChunk(Strict, kw_only=True):
+    id: str | None = None
+    object: Literal["text_completion"] | None = None
+    created: int | float | str | None = None
+    model: str | None = None
+    choices: list[WireChoice] = field(default_factory=list)
+    usage: dict[str, _Number | dict[str, _Number]] | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    provider: str | None = None
+    obfuscation: str | None = None
+    p: str | None = None
+    sequence_number: int | None = None
+
+
+def additions_of(state: CompletionState, chunks: list[WireChunk]) -> Additions | None:
+    """Return what chunks add, if none of them would be reported."""
+    if state.whole is not None or not state.created:
         return None
-    if not state.is_settled(chunk.id, chunk.model, chunk.usage):
+    additions = _add_heads(state, chunks)
+    if additions is None:
         return None
-    wire = choices[0]
-    choice = state.choices.get(place(wire))
-    if choice is None or choice.watch is not None or not wire.text or wire.extra or wire.token_ids is not None:
-        return None
-    if wire.logprobs is not UNSET and (wire.logprobs is not None or choice.logprobs is UNSET):
-        return None
-    said = {key: getattr(wire, key) for key in _LAST} | {"finish_reason": wire.finish_reason or choice.finish}
-    has = {**choice.extra, "finish_reason": choice.finish}
-    if not is_settled(has, said):
-        return None
-    return [("text", wire.text, choice.text)]
+    wires = [wire for chunk in chunks for wire in chunk.choices]
+    indices = {wire.index for wire in wires}
+    for index in indices:
+        choice = state.choices.get(index)
+        own = wires if len(indices) == 1 else [wire for wire in wires if wire.index == index]
+        some = _add_to_choice(state, choice, own) if choice is not None else None
+        if some is None:
+            return None
+        additions += some
+    return additions
 
 
-def recognise(obj: dict[str, Any]) -> bool:
-    kind = obj.get("object")
-    if type(kind) is str and kind.startswith(("text_completion", "chat.completion")):
-        return kind.startswith("text_completion")
-    choices = obj.get("choices")
-    if type(choices) is not list or not choices:
-        return is_undecided(obj)
-    return any(type(c) is dict and "text" in c and "delta" not in c and "message" not in c for c in choices)
+def _add_heads(state: CompletionState, chunks: list[WireChunk]) -> Additions | None:
+    """Return what chunks say outside their choices; ``None`` if an id, a model or a provider is new."""
+    ident, model, fields = state.id, state.model, state.fields
+    fingerprint, tier = fields.get("system_fingerprint"), fields.get("service_tier")
+    provider = fields.get("provider")
+    others = [
+        chunk
+        for chunk in chunks
+        if chunk.id != ident
+        or chunk.model != model
+        or chunk.usage
+        or chunk.system_fingerprint != fingerprint
+        or chunk.service_tier != tier
+        or chunk.provider != provider
+    ]
+    if not others:
+        return []
+    for chunk in others:
+        is_known = chunk.id in (None, ident) and chunk.model in (None, model, state.blank_model)
+        if not is_known or chunk.provider not in (None, provider):
+            return None
+    additions = add_usages(state, [chunk.usage for chunk in others if chunk.usage])
+    for key in ("system_fingerprint", "service_tier"):
+        values = [value for chunk in chunks if (value := getattr(chunk, key))]
+        if additions is not None and values and values[-1] != fields.get(key):
+            additions.append(("", fields.update, {key: values[-1]}))
+    return additions
 
 
-def is_body(obj: dict[str, Any], bare: bool) -> bool:
-    choices = obj.get("choices")
-    if type(choices) is not list or not choices:
-        return False
-    if not bare and not obj.get("usage"):
-        return False
-    return all(type(c) is dict and type(c.get("text")) is str and c.get("finish_reason") for c in choices)
+def _add_to_choice(state: CompletionState, choice: Choice, wires: list[WireChoice]) -> Additions | None:
+    additions: Additions = [("text", choice.text.extend, [wire.text for wire in wires])]
+    if choice.logprobs is UNSET:  # null counts only if nothing came before (decision 9)
+        logprobs = [wire.logprobs for wire in wires if wire.logprobs is not UNSET]
+    else:
+        logprobs = [wire.logprobs for wire in wires if type(wire.logprobs) is dict]
+    if logprobs:
+        additions.append(("", partial(_extend_logprobs, choice, state.is_odd), logprobs))
+    reasons = {wire.finish_reason for wire in wires if wire.finish_reason} - {choice.finish}
+    if reasons:
+        if choice.finish is not None or len(reasons) > 1:
+            return None
+        additions.append(("", choice.set_finish, reasons.pop()))
+    return additions
 
 
-def finished(state: CompletionState) -> bool:
-    return (
-        state.done
-        or state.whole is not None
-        or (bool(state.choices) and all(choice.finish is not None for choice in state.choices.values()))
-    )
+def _extend_logprobs(choice: Choice, is_odd: bool, values: list[Any]) -> None:
+    for value in values:
+        choice.logprobs = merge_logprobs(choice.logprobs, value, is_odd=is_odd)
+
+
+TEXTS = Batch(msgspec.json.Decoder(WireChunk).decode, additions_of)
+
+_CHUNK_KEYS = frozenset(WireChunk.__struct_fields__)
+_CHOICE_KEYS = frozenset(WireChoice.__struct_fields__)
+
+
+def propose_batch(state: CompletionState, chunk: dict[str, Any]) -> Batch | None:
+    """Return the batch if it declares every key of this chunk."""
+    known = all(_CHOICE_KEYS.issuperset(wire) for wire in objects_of(chunk.get("choices")))
+    return TEXTS if known and _CHUNK_KEYS.issuperset(chunk) else None
 
 
 # -- dialect -------------------------------------------------------------------------------------
 
+
+def recognise(event: dict[str, Any]) -> bool:
+    kind = event.get("object")
+    if type(kind) is str and kind.startswith(("text_completion", "chat.completion")):
+        return kind.startswith("text_completion")
+    choices = event.get("choices")
+    if type(choices) is not list or not choices:
+        return not is_decisive(event) or is_usage_alone(event)
+    return any(
+        type(choice) is dict and "text" in choice and "delta" not in choice and "message" not in choice
+        for choice in choices
+    )
+
+
+def is_body(event: dict[str, Any], is_bare: bool) -> bool:
+    choices = event.get("choices")
+    if type(choices) is not list or not choices:
+        return False
+    if not is_bare and not event.get("usage"):
+        return False
+    return all(
+        type(choice) is dict and type(choice.get("text")) is str and choice.get("finish_reason") for choice in choices
+    )
+
+
 DIALECT = Dialect(
     name="openai.completions",
-    final=Completion,
-    decode=msgspec.json.Decoder(Chunk).decode,
-    revive=partial(revived, Chunk),
+    body=Completion,
+    handlers=HANDLERS,
+    new_state=lambda options, report: CompletionState(options, report, HANDLERS["OPEN"]),
+    type_of=type_of,
     recognise=recognise,
     is_body=is_body,
-    carries=lambda obj: bool(obj.get("choices") or obj.get("usage")),
-    state=CompletionState,
+    take_body=merge_chunk,
+    has_more_than_error=lambda event: bool(event.get("choices") or event.get("usage")),
     build=build,
-    finished=finished,
+    is_finished=is_finished,
     has_content=lambda state: any(choice.text for choice in state.choices.values()),
     find_error=find_error,
-    texts=texts,
-    idle=("obfuscation", "p", "usage.completion_tokens", "usage.total_tokens"),
-    handlers=HANDLERS,
+    terminal_pattern=re.compile(rb'finish_reason"(?!: ?null)'),
+    is_decisive=is_decisive,
+    propose_batch=propose_batch,
 )

@@ -1,4 +1,4 @@
-"""What a host needs around a `Reducer`: first of all the bytes as they were before compression."""
+"""Helpers for hosts that embed a `Reducer`, such as proxies: decompress the bytes of a body."""
 
 from reducer.embed.content import Decoder, decoded
 

@@ -1,7 +1,9 @@
-"""The output formats there are: results to bytes. A new one is a file beside this one and a line in `FORMATS`.
+"""Output formats: encode results as bytes.
 
-A format module has ``encode(source, index, result)``, which returns what is written for the result of the
-response number ``index`` of that source, line end included.
+Each format is a module in this package with a function ``encode(source, index, result)``. The function returns the
+bytes to write for the result of response number ``index`` of that source, including the line end.
+
+To add a format, add a module and one line in `FORMATS`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ FORMATS = {
 
 
 def encoder(format: str = "jsonl") -> Encode:
-    """Return the function that writes results in this format. Raises `UsageError` for a format that is none."""
+    """Return the function that encodes results in this format. Raises `UsageError` for an unknown format."""
     if format not in FORMATS:
         raise UsageError(f"unknown output format {format!r}: choose from {', '.join(FORMATS)}")
     module = importlib.import_module(f"reducer.outputs.{FORMATS[format]}")

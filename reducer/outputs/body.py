@@ -1,12 +1,13 @@
-"""The body alone, one a line: what a call without streaming would have returned."""
+"""Output format ``body``: the body alone, one a line, as a non-streaming call would have returned it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from reducer.outputs._escapes import escape_controls
 from reducer.result import Result
 
 
 def encode(source: str, index: int, result: Result[Any]) -> bytes:
-    """Return the body as one line, ``null`` if there is none."""
-    return result.json() + b"\n"
+    """Return the body as one line, without raw control characters. Return ``null`` if there is no body."""
+    return escape_controls(result.json()) + b"\n"

@@ -1,4 +1,4 @@
-"""The record of a result for people: the object that `jsonl` writes, over several lines."""
+"""Output format ``json``: the record that `jsonl` writes, indented for people."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from reducer.result import Result
 
 
 def encode(source: str, index: int, result: Result[Any]) -> bytes:
-    """Return the record, indented by two."""
+    """Return the record over several lines, indented by two spaces."""
     return msgspec.json.format(jsonl.encode(source, index, result), indent=2) + b"\n"

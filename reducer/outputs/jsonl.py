@@ -1,7 +1,8 @@
-"""The record of a result, one JSON object a line: the default.
+"""Output format ``jsonl``, the default: one record a line, a JSON object.
 
-Its keys are ``source, index, dialect, status, body, error, problems``. The body is the text of `Result.json`.
-Bytes, which problems may show, are written as the text they are, and as escapes where they are none.
+The keys of a record are ``source``, ``index``, ``dialect``, ``status``, ``body``, ``error`` and ``problems``. The body
+is the text of `Result.json`, with escapes for DEL and the controls U+0080 to U+009F. Problems may show bytes; a record
+shows them as text, with escapes for bytes that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from reducer.outputs._escapes import escape_controls
 from reducer.result import Result
 
-# Integers of thousands of digits are carried as decimals; they are written as the numbers they are.
+# Integers of thousands of digits are kept as `Decimal` and must be written as JSON numbers, not as strings.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -27,14 +29,14 @@ def encode(source: str, index: int, result: Result[Any]) -> bytes:
         "error": msgspec.structs.asdict(result.error) if result.error is not None else None,
         "problems": [msgspec.structs.asdict(problem) for problem in result.problems],
     }
-    return _ENCODER.encode(plain(record)) + b"\n"
+    return escape_controls(_ENCODER.encode(plain(record))) + b"\n"
 
 
 def plain(value: Any) -> Any:
-    """Make every value one that JSON has."""
+    """Return a copy of a value in which every part can be encoded as JSON."""
     kind = type(value)
     if kind is str:
-        # A file's name, and what a problem shows, may hold surrogates, which UTF-8 has no place for.
+        # File names and problems may hold surrogates, which UTF-8 cannot encode.
         return value.encode("utf-8", "backslashreplace").decode()
     if kind is bytes:
         return value.decode("utf-8", "backslashreplace")

@@ -1,7 +1,7 @@
-"""``python -m tests.peers [--write] [CORPUS]``: what differs between the peers and us, and which defect it is.
+"""``python -m tests.peers [--write] [CORPUS]``: list the differences between the peers and us, and their defects.
 
-Differences that no rule explains are printed in full. ``--write`` lists in ``defects.json`` the samples that show
-each defect; review what changes there, as it says what the peers do.
+Unexplained differences are printed in full. ``--write`` updates the samples of each defect in ``defects.json``; review
+the changes in this file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.peers.defects import load, shown, write
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Compare, print, and perhaps write; 0 if everything is explained."""
+    """Run from the command line. Return 0 if every difference is explained."""
     arguments = sys.argv[1:] if argv is None else argv
     folders = [argument for argument in arguments if argument != "--write"]
     if len(folders) > 1 or any(folder.startswith("-") for folder in folders):
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{counts[defect.key]:>5}  {defect.quirk:<4} {defect.key}")
     for line in unexplained:
         print(line)
-    print(f"{len(unexplained)} not explained")
+    print(f"{len(unexplained)} unexplained")
     return 1 if unexplained else 0
 
 

@@ -1,4 +1,4 @@
-"""Runs the peers on streams and says where each differs from us."""
+"""Run the peers on streams, and find the differences between their final objects and ours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIMEOUT = 600
 
 
 class Peer(NamedTuple):
-    """What somebody uses today to reduce a stream."""
+    """Another accumulator."""
 
     name: str
     environment: str
@@ -30,11 +30,11 @@ class Peer(NamedTuple):
     command: tuple[str, ...]
 
     def version(self, dialect: str) -> str:
-        """Return the pinned version of what accumulates a dialect."""
+        """Return the pinned version of the package that accumulates a dialect."""
         return environments()[self.environment].version(self.packages[dialect])
 
 
-# google-genai is none: it yields chunks and joins them nowhere (see peers.toml).
+# google-genai is missing, because it does not join chunks (see peers.toml).
 PEERS = [
     Peer("openai", "openai", {"openai.chat": "openai", "openai.responses": "openai"}, ("run_openai.py",)),
     Peer("anthropic", "anthropic", {"anthropic.messages": "anthropic"}, ("run_anthropic.py",)),
@@ -55,7 +55,7 @@ PEERS = [
 
 
 class Stream(NamedTuple):
-    """One stream, and what we say of it."""
+    """One stream, and our result."""
 
     name: str
     dialect: str
@@ -65,18 +65,18 @@ class Stream(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a peer says of a stream, beside what we say."""
+    """The result of one peer for a stream, and ours."""
 
     peer: str
     stream: Stream
     ours: Any  # in the form of the comparison
     theirs: Any
-    error: str | None  # what the peer raised
+    error: str | None  # the exception of the peer
     differences: list[Difference]
 
     @property
     def verdict(self) -> str:
-        """How the peer did: right, wrong or raised."""
+        """The verdict on the peer: right, wrong or raised."""
         if self.error is not None:
             return "raised"
         return "wrong" if self.differences else "right"
@@ -91,7 +91,7 @@ class Difference(NamedTuple):
 
 
 def load(name: str, data: bytes) -> Stream | None:
-    """Reduce a stream; None where there is nothing to compare: several responses, no events, no dialect."""
+    """Reduce a stream. Return None if there is nothing to compare: several responses, no events, or no dialect."""
     results = reducer.reduce_all(data)
     found = payloads(data)
     if len(results) != 1 or results[0].dialect is None or not found:
@@ -108,7 +108,7 @@ def from_corpus(folder: Path) -> Iterator[Stream]:
 
 
 def from_samples() -> Iterator[Stream]:
-    """Load every sample that is a stream, but for those that are odd in their framing only."""
+    """Load every sample that is a stream, except those that test only framing."""
     for path in sorted(path for ending in ("*.sse", "*.jsonl") for path in SAMPLES.rglob(ending)):
         name = path.relative_to(SAMPLES).as_posix()
         stream = None if name.startswith("odd/framing/") else load(name, path.read_bytes())
@@ -117,15 +117,15 @@ def from_samples() -> Iterator[Stream]:
 
 
 def missing() -> list[Environment]:
-    """Return the environments that have not been made."""
+    """Return the environments that are not installed."""
     return [environment for environment in environments().values() if not environment.ready]
 
 
 def run(streams: Iterable[Stream]) -> list[Outcome]:
-    """Run every peer on every stream that it has an accumulator for."""
+    """Run every peer on every stream of its dialects."""
     streams = list(streams)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # The slowest peers are the last.
+        # The slowest peers are last in the list, so they start first.
         found = list(pool.map(lambda peer: _run(peer, streams), reversed(PEERS)))
     return [outcome for outcomes in reversed(found) for outcome in outcomes]
 
@@ -134,7 +134,7 @@ def _run(peer: Peer, streams: list[Stream]) -> list[Outcome]:
     mine = [stream for stream in streams if stream.dialect in peer.packages]
     jobs = [{"id": place, "dialect": stream.dialect, "payloads": stream.payloads} for place, stream in enumerate(mine)]
     command = [environments()[peer.environment].interpreter, RUNNERS / peer.command[0], *peer.command[1:]]
-    # Nothing of ours is on its path, and nothing that it does may ask the network.
+    # The peer must not import from this repository or this environment.
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVERAGE_", "COV_"))
     }
@@ -159,7 +159,7 @@ def _outcome(peer: str, stream: Stream, answer: dict[str, Any]) -> Outcome:
 
 
 def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Difference]:
-    """Name every place at which two normalised values differ. Lists of different lengths differ as a whole."""
+    """Yield every place at which two normalised values differ. Lists of different lengths are one difference."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted(ours.keys() | theirs.keys()):
             yield from differences(ours.get(key), theirs.get(key), f"{path}.{key}" if path else key)

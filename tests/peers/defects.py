@@ -1,4 +1,4 @@
-"""The written list of the peers' defects, `defects.json`, and what shows them."""
+"""The list of the peers' defects in `defects.json`, and the streams that show them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LIST = Path(__file__).with_name("defects.json")
 
 
 class Defect(NamedTuple):
-    """One thing that one peer gets wrong in one dialect."""
+    """One fault of one peer in one dialect."""
 
     peer: str
-    version: str  # of the peer; a new one is looked at anew
+    version: str  # of the peer; the defects are reviewed for each new version
     dialect: str
     defect: str
-    quirk: str  # the row of the quirks, or - with a reason
+    quirk: str  # the id of a quirk, or - with a reason
     what: str
-    samples: list[str]  # those that show it
-    reason: str | None = None  # why no row has it
+    samples: list[str]  # the names of the samples that show the defect
+    reason: str | None = None  # why the defect belongs to no quirk
 
     @property
     def key(self) -> str:
-        """What its rule is registered under."""
+        """The name under which its rule is registered."""
         return f"{self.peer}/{self.dialect}/{self.defect}"
 
 
@@ -46,7 +46,7 @@ def write(defects: Iterable[Defect]) -> None:
 
 
 def shown(outcomes: Iterable[Outcome]) -> tuple[dict[str, set[str]], list[str]]:
-    """Return which streams show which defect, and a line for each difference that is none of them."""
+    """Return the streams that show each defect, and a line for each unexplained difference."""
     found: dict[str, set[str]] = {}
     unexplained = []
     for outcome in outcomes:

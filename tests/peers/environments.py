@@ -1,8 +1,8 @@
-"""The peers' environments: one each, made once, kept for as long as its pins do not change.
+"""The peers' environments: one each, created once, and kept until its pins change.
 
-``python -m tests.peers.environments`` makes what is missing and prints where everything is. An environment
-lives in ``$REDUCER_PEERS``, or in ``~/.cache/stream-reducer/peers``, in a folder named for the hash of its
-pins, so that two versions of this repository share what they can and never disturb each other.
+``python -m tests.peers.environments`` creates missing environments and prints their paths. An environment is a folder
+in ``$REDUCER_PEERS``, or in ``~/.cache/stream-reducer/peers``. Its name has a hash of its pins, so that several
+versions of this repository can share environments.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from pathlib import Path
 from typing import NamedTuple
 
 PINS = Path(__file__).with_name("peers.toml")
-_READY = "ready"  # written last: an environment without it was interrupted
+_READY = "ready"  # this file is written last; without it, the installation was interrupted
 
 
 class Environment(NamedTuple):
-    """An environment by its pins, whether it has been made or not."""
+    """An environment with its pins, which may not exist yet."""
 
     name: str
-    python: str  # the version that is wanted; any that runs the packages will do
+    python: str  # the preferred version; others are used if it is missing
     packages: list[str]
 
     @property
     def folder(self) -> Path:
-        """Where it is, or will be."""
+        """The path of the environment."""
         pins = "\n".join([self.python, *sorted(self.packages)])
         return root() / f"{self.name}-{hashlib.sha256(pins.encode()).hexdigest()[:16]}"
 
     @property
     def interpreter(self) -> Path:
-        """Its Python."""
+        """The path of its Python."""
         return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     @property
     def ready(self) -> bool:
-        """Whether it has been made, wholly."""
+        """Whether the environment is completely installed."""
         return (self.folder / _READY).is_file()
 
     def version(self, package: str) -> str:
-        """Return the version that a package is pinned to."""
+        """Return the pinned version of a package."""
         return next(pin.partition("==")[2] for pin in self.packages if pin.partition("==")[0] == package)
 
 
@@ -62,7 +62,7 @@ def environments() -> dict[str, Environment]:
 
 
 def make(environment: Environment) -> None:
-    """Make an environment, unless it is there."""
+    """Create an environment, unless it exists."""
     if environment.ready:
         return
     folder = environment.folder
@@ -72,7 +72,7 @@ def make(environment: Environment) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         pins = Path(temporary) / "pins.txt"
         pins.write_text("\n".join(environment.packages))
-        # The pins are the whole environment, so there is nothing to resolve.
+        # The pins list all packages, so pip need not resolve dependencies.
         install = [
             environment.interpreter,
             "-m",
@@ -91,7 +91,7 @@ def make(environment: Environment) -> None:
 
 
 def _python(version: str) -> str:
-    """Return an interpreter of this version, else the one that runs this."""
+    """Return an interpreter of this version, or the current one."""
     if sys.version_info[:2] != tuple(map(int, version.split("."))):
         found = shutil.which(f"python{version}")
         # A version manager's shim may be on the path for a version that is not installed.
@@ -101,7 +101,7 @@ def _python(version: str) -> str:
 
 
 def main() -> int:
-    """Make every environment and print where it is."""
+    """Create every environment and print its path."""
     for environment in environments().values():
         state = "there" if environment.ready else "made"
         try:

@@ -1,15 +1,15 @@
-"""What is compared with each peer: its final object and our body, each brought into a form that both can say.
+"""The compared parts of each peer's final object and of our body, converted into a common form.
 
-A form leaves out what a peer's final object has no place for, and forgives what is only another name for the
-same; whatever else differs is a difference. After that both sides are `tests.corpus.normalised`: null, [] and
+A form leaves out values for which a peer's final object has no field, and renames fields with the same meaning. All
+other values are compared. After that both sides are `tests.corpus.normalised`: null, [] and
 absent are equal, and so are 1 and 1.0.
 
 openai, chat and responses
-    ChatCompletion and Response have room for everything, so the whole body is compared, but for what the helper
-    adds of its own (``parsed``, ``parsed_arguments``) and the ``index`` that is left on its tool calls.
+    ChatCompletion and Response have all fields, so the whole body is compared, except the keys that the helper
+    adds (``parsed``, ``parsed_arguments``) and the ``index`` that is left on its tool calls.
 
 anthropic, anthropic-beta
-    The whole message, but for the ``parsed_output`` of the helper.
+    The whole message, except the ``parsed_output`` of the helper.
 
 litellm, chat
     ModelResponse with the keys that it, its Choices and its Message declare. ``reasoning_content`` stands for a
@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 
 
 class Form(NamedTuple):
-    """How both sides of a comparison are written."""
+    """The conversion of both sides into the form of a comparison."""
 
     ours: Callable[[dict[str, Any]], Any]
     theirs: Callable[[dict[str, Any]], Any]
@@ -54,7 +54,7 @@ def _as_it_is(body: dict[str, Any]) -> Any:
 
 
 def _picked(value: Any, *keys: str) -> dict[str, Any]:
-    """Keep what says something under these keys."""
+    """Return the values under these keys, without empty ones."""
     return {key: value[key] for key in keys if value.get(key) or value.get(key) is False}
 
 
@@ -126,7 +126,7 @@ def _litellm_completions(body: dict[str, Any]) -> Any:
 
 
 def _joined(content: Any, kind: str, key: str) -> Any:
-    """Join what blocks of one type say under a key; strings are text."""
+    """Join the values under a key of all blocks of one type; strings are text."""
     if isinstance(content, str):
         return content if kind == "text" else ""
     texts = [
@@ -141,7 +141,7 @@ def as_call(name: Any, id_: Any, arguments: Any) -> dict[str, Any]:
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments) if arguments is not None else ""
     with contextlib.suppress(ValueError):
-        # LangChain re-encodes what came as an object; spaces say nothing.
+        # LangChain encodes objects again, so spaces are ignored.
         arguments = json.loads(arguments)
     return {"name": name or None, "id": id_ or None, "args": arguments or None}
 
@@ -324,7 +324,7 @@ def _langchain_theirs_generate(message: dict[str, Any]) -> Any:
     metadata = message["metadata"]
     calls = _langchain_calls(message)
     for call in calls:
-        # Where the wire has none, LangChain makes one up.
+        # If the stream has none, LangChain invents one.
         call["id"] = None
     return {
         "text": _joined(message["content"], "text", "text"),

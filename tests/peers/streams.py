@@ -1,4 +1,4 @@
-"""A literal reader of the framing, so that a peer never depends on ours."""
+"""A simple reader of the framing, so that the peers' input does not depend on ours."""
 
 from __future__ import annotations
 

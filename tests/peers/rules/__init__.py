@@ -1,8 +1,8 @@
-"""Which difference is which defect: one function a defect, a module a peer.
+"""Rules that recognise the peers' defects: one function for each defect, one module for each peer.
 
-A rule gets an `Outcome` and one of its differences, or None where the peer raised, and says whether this is its
-defect. It must know it from the payloads: wherever that takes a line, it works out what the defect makes of
-them and compares, so that no mistake of ours can pass for one of theirs. The texts are in ``defects.json``.
+A rule gets an `Outcome` and one of its differences, or None if the peer raised, and returns whether its defect explains
+the difference. Where possible, a rule computes the defect's effect from the payloads and compares it with the peer's
+value, so that a mistake of ours is unlikely to be taken for a defect. The texts are in ``defects.json``.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.peers.compare import Difference, Outcome
-from tests.peers.rules import shared  # noqa: F401  (for what it registers, and first)
+from tests.peers.rules import shared  # noqa: F401  (registers its rules, and must be first)
 from tests.peers.rules.registry import RULES
 
 # isort: split
-from tests.peers.rules import anthropic, langchain, litellm, openai  # noqa: F401  (for what they register)
+from tests.peers.rules import anthropic, langchain, litellm, openai  # noqa: F401  (they register their rules)
 
 __all__ = ["RULES", "explained"]
 
 
 def explained(outcome: Outcome) -> Iterator[tuple[str | None, Difference | None]]:
-    """Yield the defect behind each difference of an outcome, and behind its error; None where no rule knows it."""
+    """Yield the defect for each difference of an outcome, or for its error; None if no rule recognises it."""
     defects = RULES[f"{outcome.peer}/{outcome.stream.dialect}"]
     for difference in outcome.differences or ([None] if outcome.error is not None else []):
         known = (name for name, rules in defects.items() if any(rule(outcome, difference) for rule in rules))

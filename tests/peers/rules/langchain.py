@@ -10,16 +10,18 @@ from tests.peers.forms import as_call
 from tests.peers.rules.payloads import (
     as_list,
     call_fragments,
+    call_names,
     came_whole,
     choice_deltas,
     chunk_choices,
     done_texts,
     follow,
     has_block_gap,
+    has_item_of_another_type,
     has_null_call,
+    is_in_a_chunk,
     is_joined,
     is_repeated,
-    is_said,
     joined_texts,
     lists_in,
     of_choice,
@@ -31,7 +33,7 @@ from tests.peers.rules.registry import differs, raises
 
 
 def _finishing(outcome: Outcome) -> list[tuple[Any, Any]]:
-    """Return the chunks that LangChain takes metadata from, each with its first choice."""
+    """Return the chunks from which LangChain takes metadata, each with its first choice."""
     firsts = [(chunk, chunk["choices"][0]) for chunk in outcome.stream.payloads if chunk.get("choices")]
     return [(chunk, choice) for chunk, choice in firsts if choice.get("finish_reason")]
 
@@ -41,7 +43,7 @@ def _metadata_joined(outcome: Outcome, difference: Difference) -> bool:
         choice.get("finish_reason") if difference.path == "finish_reason" else chunk.get(difference.path)
         for chunk, choice in _finishing(outcome)
     ]
-    known = difference.path == "finish_reason" or is_said(outcome, difference.ours, difference.path)
+    known = difference.path == "finish_reason" or is_in_a_chunk(outcome, difference.ours, difference.path)
     return (difference.theirs or "") == "".join(value for value in said if value) and known
 
 
@@ -127,16 +129,23 @@ def _fragments_in_a_chunk(outcome: Outcome, difference: Difference, at: re.Match
 
 @differs("langchain/openai.chat", path=r"tool_calls(\[\d+\]\.args(\..*)?)?", name="calls-fused")
 def _langchain_fused(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """One index for two calls: by their ids, by their names, or without either."""
+    """Two calls share one index: found by their ids, by their names, or without either."""
     indices = {call.get("index") for call in call_fragments(outcome)}
-    # Arguments that are strung together are no JSON any more, and those they were taken from are gone.
+    # Joined arguments are not JSON, and the calls from which they were taken are missing.
     strung = difference.theirs is None or (isinstance(difference.theirs, str) and not isinstance(difference.ours, str))
     return len(indices) < len(as_list(outcome.ours.get("tool_calls"))) and (at[1] is None or strung)
 
 
 @differs("langchain/openai.chat", path=r"tool_calls\[\d+\]\.name", name="tool-name-concatenated")
 def _langchain_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return is_repeated(difference)
+    names = call_names(outcome)
+    return is_repeated(difference) or (difference.ours in names and is_joined(difference.theirs, names))
+
+
+@differs("langchain/openai.chat", path=r"tool_calls", name="call-for-each-id")
+def _call_for_each_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    ids = {call["id"] for call in call_fragments(outcome) if call.get("id")}
+    return len(as_list(difference.ours)) < len(as_list(difference.theirs)) == len(ids)
 
 
 @differs("langchain/openai.chat", path=r"tool_calls(\[.*)?", name="calls-by-arrival")
@@ -183,7 +192,7 @@ def _audio_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> 
     name="deltas-only",
 )
 def _deltas_only(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """What LangChain says is what the deltas say, and a later event says otherwise."""
+    """LangChain's value is that of the deltas; a later event has another value."""
     joined: dict[tuple[Any, ...], str] = {}
     for event in outcome.stream.payloads:
         if str(event.get("type")).endswith(".delta") and isinstance(event.get("delta"), str):
@@ -192,8 +201,8 @@ def _deltas_only(outcome: Outcome, difference: Difference, at: re.Match[str]) ->
     done = done_texts(outcome)
     if difference.path == "text":
         texts = [text for key, text in joined.items() if key[0] == "response.output_text.delta"]
-        # Of two items at one index the newest is done first.
-        said = is_joined(difference.ours, done) or is_joined(difference.ours, done[::-1])
+        # If two items share an index, the newer one is done first.
+        said = any(is_joined(difference.ours, pieces) for pieces in (done, done[::-1], _texts(outcome)))
         bare = difference.ours == "" and _has_bare_content(outcome)
         return difference.theirs == "".join(texts) and (difference.ours in done or said or bare)
     if difference.path.startswith("tool_calls"):
@@ -209,15 +218,22 @@ def _deltas_only(outcome: Outcome, difference: Difference, at: re.Match[str]) ->
     return difference.theirs in joined.values() and difference.ours in done
 
 
+def _texts(outcome: Outcome) -> list[str]:
+    """Return the deltas and the texts of the events of output text, in order."""
+    events = [event for event in outcome.stream.payloads if str(event.get("type")).startswith("response.output_text.")]
+    texts = [event.get("delta") or event.get("text") for event in events]
+    return [text for text in texts if isinstance(text, str)]
+
+
 def _has_bare_content(outcome: Outcome) -> bool:
-    """Whether a done message has no part of content that is an object."""
+    """Return whether no content part of a done message is an object."""
     items = [event["item"] for event in outcome.stream.payloads if event.get("type") == "response.output_item.done"]
     return any(
         item.get("content") and not any(isinstance(part, dict) for part in item["content"]) for item in items if item
     )
 
 
-@differs("langchain/openai.responses", path=r"model|status", name="metadata-of-terminal-only")
+@differs("langchain/openai.responses", path=r"model|status|usage", name="metadata-of-terminal-only")
 def _metadata_of_terminal(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return difference.theirs is None and not any(
         event.get("type") in ("response.completed", "response.incomplete") for event in outcome.stream.payloads
@@ -227,7 +243,9 @@ def _metadata_of_terminal(outcome: Outcome, difference: Difference, at: re.Match
 @differs("langchain/openai.responses", path=r"refusal", name="refusal-deltas-lost")
 def _refusal_deltas(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     done = any(event.get("type") == "response.refusal.done" for event in outcome.stream.payloads)
-    said = joined_texts(outcome) | {
+    deltas = [event for event in outcome.stream.payloads if event.get("type") == "response.refusal.delta"]
+    said = joined_texts(outcome) | {"".join(event["delta"] for event in deltas)}
+    said |= {
         text
         for event in outcome.stream.payloads
         if event.get("type") == "response.completed"
@@ -236,9 +254,9 @@ def _refusal_deltas(outcome: Outcome, difference: Difference, at: re.Match[str])
     return not difference.theirs and not done and difference.ours in said
 
 
-@differs("langchain/openai.responses", path=r"reasoning(\[\d+\]\.id)?", name="reasoning-ids-change")
+@differs("langchain/openai.responses", path=r"reasoning(\[\d+\]\.(id|summary\[\d+\]))?", name="reasoning-ids-change")
 def _langchain_ids_change(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """One item, several ids: they are joined, or make several items."""
+    """The ids of one item differ: they are joined, or become several items."""
     ids = {
         event["item_id"]
         for event in outcome.stream.payloads
@@ -274,13 +292,13 @@ def _item_null(outcome: Outcome) -> bool:
 
 @differs("langchain/openai.responses", path=r"tool_calls", name="interleaved-calls-split")
 def _interleaved(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Fragments of two items in turn: each change of the item opens a new block."""
+    """Fragments of two items alternate: each change of the item opens a new block."""
     return len(as_list(difference.theirs)) > len(as_list(difference.ours))
 
 
 @differs("langchain/openai.responses", path=r"(reasoning|tool_calls)(\[\d+\]\.(id|name))?", name="items-of-few-events")
 def _items_of_few(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Items come from ``output_item.added``, custom calls from ``output_item.done``, and from nothing else."""
+    """Items come only from ``output_item.added``, and custom calls only from ``output_item.done``."""
     events = [
         f"{event['type']} {event['item'].get('type')}"
         for event in outcome.stream.payloads
@@ -297,7 +315,9 @@ def _items_of_few(outcome: Outcome, difference: Difference, at: re.Match[str]) -
 
 @differs("langchain/openai.responses", path=r"tool_calls\[\d+\](\..*)?", name="terminal-order-lost")
 def _terminal_order(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Calls are those of ``output_item.added``, in their order and with its keys; ours are those of the terminal."""
+    """LangChain's calls are those of ``output_item.added``, in their order and with their keys; ours are those of the
+    terminal event.
+    """
     events = outcome.stream.payloads
     added = [event.get("item") or {} for event in events if event.get("type") == "response.output_item.added"]
     completed = [event.get("response") for event in events if event.get("type") == "response.completed"]
@@ -315,9 +335,31 @@ def _terminal_order(outcome: Outcome, difference: Difference, at: re.Match[str])
     return same and mine != others and ours == mine and theirs == others
 
 
+@raises(
+    "langchain/openai.responses",
+    text="^TypeError: the JSON object must be str, bytes or bytearray, not NoneType",
+    name="terminal-arguments-absent",
+)
+def _terminal_arguments(outcome: Outcome) -> bool:
+    calls = [item for item in terminal(outcome).get("output") or () if item.get("type") == "function_call"]
+    return any(call.get("arguments") is None for call in calls)
+
+
+@differs("langchain/openai.responses", path="text", name="item-of-another-type")
+def _item_of_another_type(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return has_item_of_another_type(outcome)
+
+
+@differs("langchain/openai.responses", path="", name="type-absent")
+def _type_absent(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """Payloads without a type, which the name of the event has, are ignored."""
+    keys = {key for payload in outcome.stream.payloads for key in payload}
+    return difference.theirs is None and "type" not in keys and "delta" in keys
+
+
 @differs("langchain/openai.responses", path="", name="body-ignored")
 def _body_ignored(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Bodies that came whole are no events."""
+    """Bodies that were sent whole are ignored."""
     return difference.theirs is None and all(
         payload.get("object") == "response" and "type" not in payload for payload in outcome.stream.payloads
     )
@@ -325,7 +367,7 @@ def _body_ignored(outcome: Outcome, difference: Difference, at: re.Match[str]) -
 
 @differs("langchain/openai.responses", path="", name="commands-alone")
 def _commands_alone(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Events of shell calls are none that it knows."""
+    """LangChain does not know the events of shell calls."""
     return difference.theirs is None and all(
         str(payload.get("type")).startswith("response.shell_call") for payload in outcome.stream.payloads
     )
@@ -333,7 +375,7 @@ def _commands_alone(outcome: Outcome, difference: Difference, at: re.Match[str])
 
 @differs("langchain/openai.responses", path=r"tool_calls\[\d+\]\.(args|name|id)", name="output-index-absent")
 def _output_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Without output_index the fragments of all calls are those of one."""
+    """Without `output_index`, the fragments of all calls are joined into one call."""
     events = [event for event in outcome.stream.payloads if "function_call_arguments" in str(event.get("type"))]
     return bool(events) and not any("output_index" in event for event in events)
 
@@ -409,7 +451,7 @@ def _langchain_input_cut(outcome: Outcome, difference: Difference, at: re.Match[
 
 @differs("langchain/anthropic.messages", path=r"content(\[.*)?", name="blocks-lost")
 def _blocks_lost(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Blocks of a type that the conversion does not name."""
+    """Blocks are lost if the conversion does not name their type."""
     names = re.compile(r"tool_result|tool_use|document|redacted_thinking|^text$|^thinking$")
     return at[1] is None and [
         block for block in as_list(outcome.ours["content"]) if names.search(block["type"])
@@ -442,7 +484,7 @@ def _langchain_messages_usage(outcome: Outcome, difference: Difference, at: re.M
 
 @differs("langchain/gemini.generate", path=r"usage\.(\w+)", name="usage-that-falls")
 def _usage_that_falls(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Counts are subtracted from those of the chunk before, and a difference below 0 is 0."""
+    """The counts of the chunk before are subtracted, and a difference below 0 becomes 0."""
     usages = [chunk["usageMetadata"] for chunk in outcome.stream.payloads if chunk.get("usageMetadata")]
     keys = {key for usage in usages for key, count in usage.items() if isinstance(count, int)}
     counts = [[usage.get(key) or 0 for usage in usages] for key in keys]
@@ -465,7 +507,7 @@ def _wrapped(outcome: Outcome, difference: Difference, at: re.Match[str]) -> boo
 def _model_of_finish(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     finishing = [chunk for chunk in outcome.stream.payloads if (chunk.get("candidates") or [{}])[0].get("finishReason")]
     models = [chunk.get("modelVersion") or "" for chunk in finishing]
-    return (difference.theirs or "") == "".join(models) and is_said(outcome, difference.ours, "modelVersion")
+    return (difference.theirs or "") == "".join(models) and is_in_a_chunk(outcome, difference.ours, "modelVersion")
 
 
 @differs("langchain/gemini.generate", path=r"text|thinking|tool_calls", name="candidates-merged")

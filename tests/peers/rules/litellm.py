@@ -10,11 +10,14 @@ from tests.peers.compare import Difference, Outcome
 from tests.peers.rules.payloads import (
     as_list,
     as_normalised,
+    call_fragments,
+    call_names,
     came_whole,
     choice_deltas,
     chunk_choices,
+    entries_of,
     follow,
-    is_said,
+    is_in_a_chunk,
     lacks_function,
     of_choice,
     reported_usages,
@@ -28,13 +31,14 @@ _FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_c
 @differs("litellm/openai.chat", path=r"created", name="created-of-first-chunk")
 def _created(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     first = outcome.stream.payloads[0].get("created") or None
-    return difference.theirs == first and is_said(outcome, difference.ours, "created")
+    # Without one, LiteLLM takes the current time.
+    return (difference.theirs == first or first is None) and is_in_a_chunk(outcome, difference.ours, "created")
 
 
 @differs("litellm/openai.chat", path=r"system_fingerprint", name="fingerprint-of-first-chunk")
 def _fingerprint(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     first = outcome.stream.payloads[0].get("system_fingerprint") or None
-    return difference.theirs == first and is_said(outcome, difference.ours, "system_fingerprint")
+    return difference.theirs == first and is_in_a_chunk(outcome, difference.ours, "system_fingerprint")
 
 
 @differs("litellm/openai.chat", path=r"usage(\..*)?", name="usage-estimated")
@@ -53,7 +57,7 @@ def _reasoning_estimated(outcome: Outcome, difference: Difference, at: re.Match[
 def _total(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     usage = outcome.theirs["usage"]
     said = difference.ours in [usage.get("total_tokens") for usage in reported_usages(outcome)]
-    return said and difference.theirs == usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
+    return said and (difference.theirs or 0) == usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
 
 
 @differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.logprobs(\..*)?", name="logprobs-lost")
@@ -132,8 +136,14 @@ def _custom_type(outcome: Outcome, difference: Difference, at: re.Match[str]) ->
 
 @differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.message\.images", name="images-twice")
 def _images(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    came = [entry for delta in choice_deltas(outcome, at[1]) for entry in delta.get("images") or ()]
+    came = [entry for delta in choice_deltas(outcome, at[1]) for entry in entries_of(delta.get("images"))]
     return difference.theirs == normalised(came)
+
+
+@differs("litellm/openai.chat", path=r"choices\[(\d+)\]\.message\.images", name="image-without-a-list")
+def _image_alone(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    images = [delta.get("images") for delta in choice_deltas(outcome, at[1])]
+    return any(isinstance(image, dict) and set(image) <= set(map(str, difference.theirs)) for image in images)
 
 
 @differs("litellm/openai.chat", path=r"choices", name="choice-invented")
@@ -165,7 +175,7 @@ def _audio_invalid(outcome: Outcome) -> bool:
     name="calls-without-index",
 )
 def _calls_without_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """What has no index goes to the call of index 0."""
+    """Fragments without an index go to the call at index 0."""
     joined: dict[Any, str] = {}
     fragments = [call for delta in choice_deltas(outcome, at[1]) for call in delta.get("tool_calls") or () if call]
     for call in fragments:
@@ -179,7 +189,7 @@ def _calls_without_index(outcome: Outcome, difference: Difference, at: re.Match[
     return absent and ours == theirs and difference.theirs in list(joined.values())[int(at[2]) : int(at[2]) + 1]
 
 
-@differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="message-ignored")
+@differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.(tool_calls|reasoning_content)", name="message-ignored")
 def _litellm_message(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return not difference.theirs and came_whole(outcome)
 
@@ -187,6 +197,22 @@ def _litellm_message(outcome: Outcome, difference: Difference, at: re.Match[str]
 @differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls", name="calls-without-id-dropped")
 def _calls_dropped(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     return as_list(difference.theirs) == [call for call in as_list(difference.ours) if call.get("id")]
+
+
+@differs("litellm/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.id", name="tool-id-of-last-fragment")
+def _tool_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    ids = [call["id"] for call in call_fragments(outcome) if call.get("id")]
+    return difference.ours in ids and difference.theirs in ids[ids.index(difference.ours) + 1 :]
+
+
+@differs(
+    "litellm/openai.chat",
+    path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.function\.name",
+    name="tool-name-of-last-fragment",
+)
+def _tool_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    names = call_names(outcome)
+    return difference.ours in names and difference.theirs in names[names.index(difference.ours) + 1 :]
 
 
 @raises("litellm/openai.chat", text="^ValidationError: .*ChoiceLogprobs", name="logprobs-invalid")
@@ -203,9 +229,9 @@ def _logprobs_of_last(outcome: Outcome, difference: Difference, at: re.Match[str
 @differs("litellm/openai.completions", path=r"id|created|model|system_fingerprint", name="envelope-of-first-chunk")
 def _completions_envelope(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     first = outcome.stream.payloads[0].get(difference.path)
-    # Without one it makes one up: the time of day, an id.
+    # LiteLLM invents missing values: the current time, an id.
     made_up = difference.path in ("id", "created") and difference.path not in outcome.stream.payloads[0]
-    said = is_said(outcome, difference.ours, difference.path)
+    said = is_in_a_chunk(outcome, difference.ours, difference.path)
     return ((difference.theirs == (first or None) or made_up) and said) or (not first and difference.ours is None)
 
 

@@ -11,14 +11,17 @@ from tests.peers.rules.payloads import (
     as_list,
     as_normalised,
     call_fragments,
+    call_names,
     choice_deltas,
     chunk_choices,
+    entries_of,
     follow,
+    has_item_of_another_type,
     has_null_call,
+    is_in_a_choice,
+    is_in_a_chunk,
     is_joined,
     is_repeated,
-    is_said,
-    is_said_of_choice,
     joined_texts,
     lacks_function,
     lists_in,
@@ -32,8 +35,8 @@ from tests.peers.rules.registry import differs, raises
 
 def _first_chunk(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     first = as_normalised(follow(outcome.stream.payloads[0], difference.path))
-    # Groq's has its usage moved to the top, so that no chunk has it as it is.
-    said = is_said(outcome, difference.ours, difference.path) or difference.path.startswith("x_groq")
+    # We move Groq's usage to the top level, so no chunk has it there.
+    said = is_in_a_chunk(outcome, difference.ours, difference.path) or difference.path.startswith("x_groq")
     return difference.theirs == first and said
 
 
@@ -103,7 +106,7 @@ def _custom_tool(outcome: Outcome) -> bool:
 
 @raises("openai/openai.chat", text="^IndexError", name="index-gap")
 def _index_gap(outcome: Outcome) -> bool:
-    """A tool call or a choice whose index is not the length of the list so far."""
+    """The index of a tool call or a choice differs from the length of the list so far."""
     indices = {choice.get("index") for choice in chunk_choices(outcome)}
     calls = {call.get("index") for call in call_fragments(outcome)}
     return indices != set(range(len(indices))) or calls != set(range(len(calls))) or _choice_order(outcome)
@@ -133,7 +136,7 @@ def _usage_erased(outcome: Outcome, difference: Difference, at: re.Match[str]) -
 
 @differs("openai/openai.chat", path="system_fingerprint", name="fingerprint-of-last-chunk")
 def _fingerprint_of_last_chunk(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    said = is_said(outcome, difference.ours, "system_fingerprint") or (
+    said = is_in_a_chunk(outcome, difference.ours, "system_fingerprint") or (
         difference.ours is None and difference.theirs == ""
     )
     return difference.theirs == outcome.stream.payloads[-1].get("system_fingerprint") and said
@@ -151,9 +154,9 @@ differs("openai/openai.chat", path=r"(?!choices|usage|system_fingerprint|moderat
 )
 def _choice_extras(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
     first = as_normalised(follow(of_choice(outcome, at[1])[0], at[2]))
-    # A text that is only mirrored beside delta is not in ours.
-    said = is_said_of_choice(outcome, at[1], difference.ours, at[2]) or (difference.ours is None and at[2] == "text")
-    if isinstance(difference.ours, list):  # one that is extended: token_ids
+    # Our body does not have a text that only repeats the delta.
+    said = is_in_a_choice(outcome, at[1], difference.ours, at[2]) or (difference.ours is None and at[2] == "text")
+    if isinstance(difference.ours, list):  # the list `token_ids` is extended
         said = difference.ours == [entry for choice in of_choice(outcome, at[1]) for entry in choice.get(at[2]) or ()]
     return difference.theirs == first and said
 
@@ -214,7 +217,8 @@ def _blank(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
 
 @differs("openai/openai.chat", path=r"choices\[\d+\]\.message\.tool_calls\[\d+\]\.id", name="tool-id-concatenated")
 def _tool_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return is_repeated(difference)
+    ids = [call["id"] for call in call_fragments(outcome) if call.get("id")]
+    return is_repeated(difference) or (difference.ours in ids and is_joined(difference.theirs, ids))
 
 
 @differs(
@@ -223,7 +227,8 @@ def _tool_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> boo
     name="tool-name-concatenated",
 )
 def _tool_name(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    return is_repeated(difference)
+    names = call_names(outcome)
+    return is_repeated(difference) or (difference.ours in names and is_joined(difference.theirs, names))
 
 
 @differs(
@@ -241,7 +246,7 @@ def _strings(outcome: Outcome, difference: Difference, at: re.Match[str]) -> boo
 
 
 def _decoded_and_joined(pieces: list[str]) -> str | None:
-    """Return padded pieces of base64 as one; None where they are none."""
+    """Return padded fragments of Base64 as one text, or None if they are not padded Base64."""
     try:
         return base64.b64encode(b"".join(base64.b64decode(piece, validate=True) for piece in pieces)).decode()
     except ValueError:
@@ -296,8 +301,8 @@ def _created_absent(outcome: Outcome) -> bool:
 
 @differs("openai/openai.chat", path=r"choices\[(\d+)\]\.message\.images", name="images-joined")
 def _images_joined(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """Entries of one index are joined as if they were fragments of one image."""
-    came = [image for delta in choice_deltas(outcome, at[1]) for image in delta.get("images") or ()]
+    """Entries with one index are joined as if they were fragments of one image."""
+    came = [image for delta in choice_deltas(outcome, at[1]) for image in entries_of(delta.get("images"))]
     return (
         len({image.get("index") for image in came}) == len(as_list(difference.theirs)) < len(as_list(difference.ours))
     )
@@ -335,7 +340,10 @@ def _ids_change(outcome: Outcome) -> bool:
 
 @raises("openai/openai.responses", text="^IndexError", name="content-index-gap")
 def _content_index_gap(outcome: Outcome) -> bool:
-    """A content part whose index is not its place: one before it is hidden, or no event has added it."""
+    """The index of a content part differs from its position:
+
+    an earlier part is hidden, or no event has added the part.
+    """
     parts: dict[Any, int] = {}
     for event in outcome.stream.payloads:
         if event.get("type") == "response.content_part.added":
@@ -386,6 +394,11 @@ def _item_added_absent(outcome: Outcome) -> bool:
             if event.get("output_index") not in added:
                 return True
     return False
+
+
+@raises("openai/openai.responses", text="^AssertionError", name="item-of-another-type")
+def _item_of_another_type(outcome: Outcome) -> bool:
+    return has_item_of_another_type(outcome)
 
 
 @raises("openai/openai.responses", text="^TypeError: list indices must be integers", name="part-index-absent")

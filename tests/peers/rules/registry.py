@@ -11,7 +11,7 @@ Rule = Callable[[Outcome, "Difference | None"], bool]
 OnDifference = Callable[[Outcome, Difference, "re.Match[str]"], bool]
 OnError = Callable[[Outcome], bool]
 
-# Peer and dialect -> defect -> the rules that know it. The first that says yes has it.
+# Peer and dialect -> defect -> the rules that recognise it. The first rule that returns true wins.
 RULES: dict[str, dict[str, list[Rule]]] = {}
 
 
@@ -35,7 +35,7 @@ def differs(*peers: str, path: str, name: str) -> Callable[[OnDifference], OnDif
 
 
 def raises(*peers: str, text: str, name: str) -> Callable[[OnError], OnError]:
-    """Register a rule for the errors in which a text is found."""
+    """Register a rule for the errors that contain a text."""
 
     def register(rule: OnError) -> OnError:
         def asked(outcome: Outcome, difference: Difference | None) -> bool:

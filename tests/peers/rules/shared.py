@@ -7,7 +7,15 @@ from typing import Any
 
 from tests.corpus import normalised
 from tests.peers.compare import Difference, Outcome
-from tests.peers.rules.payloads import as_list, call_fragments, came_whole, choice_deltas, reported_usages
+from tests.peers.rules.payloads import (
+    as_list,
+    call_fragments,
+    call_names,
+    came_whole,
+    choice_deltas,
+    has_nameless_index,
+    reported_usages,
+)
 from tests.peers.rules.registry import differs, raises
 
 _CHAT = "openai/openai.chat", "litellm/openai.chat", "litellm/openai.completions", "langchain/openai.chat"
@@ -21,7 +29,7 @@ def _calls_of(body: Any) -> list[Any]:
 
 
 def _arguments(body: Any) -> list[str]:
-    """Return every character of every argument, sorted: what stays when calls are mixed up."""
+    """Return the characters of all arguments, sorted: they are equal even if calls are mixed up."""
     texts = [
         (call.get("function") or {}).get("arguments") or (call.get("custom") or {}).get("input") or ""
         for call in _calls_of(body)
@@ -116,7 +124,7 @@ def _null_citation(outcome: Outcome, difference: Difference, at: re.Match[str]) 
     name="events-twice",
 )
 def _events_twice(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
-    """An event that comes twice is a second block, or is joined or added to the first."""
+    """A repeated event becomes a second block, or is joined or added to the first."""
     once = (
         "response.output_item.done",
         "response.completed",
@@ -126,3 +134,28 @@ def _events_twice(outcome: Outcome, difference: Difference, at: re.Match[str]) -
     )
     events = [str(event) for event in outcome.stream.payloads if event.get("type") in once]
     return len(events) != len(set(events))
+
+
+@differs(*_CALLS, path=r"(choices\[\d+\]\.message\.)?tool_calls\[\d+\]\.id", name="null-id-kept")
+def _null_id(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    ids = [call["id"] for call in call_fragments(outcome) if call.get("id")]
+    return difference.ours is None and "null" in ids and str(difference.theirs).replace("null", "") == ""
+
+
+@differs(
+    *_CALLS,
+    path=r"(choices\[\d+\]\.message\.)?tool_calls(\[\d+\]\.(id|function\.name))?",
+    name="fragments-at-another-index",
+)
+def _fragments_at_another_index(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    """The index of later fragments is not that of the call which they complete."""
+    if at[2] is None:
+        said = len(as_list(difference.ours)) != len(as_list(difference.theirs))
+    else:
+        said = difference.ours in [*call_names(outcome), *(call.get("id") for call in call_fragments(outcome))]
+    return said and has_nameless_index(outcome)
+
+
+@differs(*_CALLS, path=r"(choices\[\d+\]\.message\.)?function_call", name="empty-function-call-kept")
+def _empty_function_call(outcome: Outcome, difference: Difference, at: re.Match[str]) -> bool:
+    return difference.ours is None and not any(difference.theirs.values())

@@ -18,7 +18,7 @@ from typing import Any
 def serve(accumulators: dict[str, Callable[[list[Any]], Any]]) -> None:
     """Answer all jobs; an accumulator takes a stream's payloads and returns the peer's final object."""
     warnings.simplefilter("ignore")
-    # What a peer prints belongs to nobody here.
+    # The peer's own output must not mix with the answers.
     answers, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115  (until the end)
     for job in json.load(sys.stdin):
         answers.write(
@@ -32,12 +32,12 @@ def _answer(accumulate: Callable[[list[Any]], Any] | None, payloads: list[Any]) 
         return {"outcome": "unsupported", "body": None, "error": None}
     try:
         return {"outcome": "body", "body": accumulate(payloads), "error": None}
-    except Exception as error:  # whatever a peer raises is its answer
+    except Exception as error:  # every exception of a peer is an answer
         return {"outcome": "raised", "body": None, "error": _chain(error)}
 
 
 def _chain(error: BaseException | None) -> str:
-    """Name an exception and what it hides: some peers raise one type for everything."""
+    """Return the names of an exception and of its causes, because some peers raise one type for everything."""
     texts = []
     while error is not None and len(texts) < 4:
         texts.append(f"{type(error).__name__}: {error}"[:300])

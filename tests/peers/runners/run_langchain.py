@@ -64,7 +64,7 @@ def responses(payloads: list[Any]) -> Any:
 
 
 def messages(payloads: list[Any]) -> Any:
-    """Add the chunks of an Anthropic stream. The beta's models, which know every block, are the kinder ones."""
+    """Add the chunks of an Anthropic stream, with the beta's models, which know every block."""
     chunks = []
     started = None
     for payload in _checked(payloads):

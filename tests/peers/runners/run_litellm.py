@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-# Else importing it asks the network for prices, and counting tokens for tokenizers.
+# Without these, the import downloads prices, and counting tokens downloads tokenizers.
 os.environ.update({"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE": "1"})
 
 from typing import Any
