@@ -39,7 +39,7 @@ Path = tuple[str | int, ...]
 
 # The cost of building and comparing bodies is counted in nodes: one for each value, and one more for every
 # `_NODE_CHARACTERS` characters of a text. A node takes about two microseconds.
-_SAVINGS = 200_000  # nodes that may be built beside the allowances of the events
+_SAVINGS = 20_000  # nodes that may be built beside the allowances of the events
 _ALLOWANCE = 500  # nodes that each event adds
 _NODE_CHARACTERS = 512
 

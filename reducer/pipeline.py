@@ -249,7 +249,7 @@ class Pipeline:
     def _weigh(self, fed: int) -> None:
         """Compare the weight of the bodies with the limit, and choose when to do so next."""
         limit = self.options.limits.max_retained_bytes
-        size = weight((result.json() for result in self.results(final=False)), limit)
+        size = weight((response.json() for response in self.responses.all), limit)
         if size > limit:
             self.is_full = True
             current = self.responses.current

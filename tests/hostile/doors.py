@@ -120,8 +120,8 @@ def command(reads: list[bytes], options: dict[str, Any]) -> Run:
     path.write_bytes(b"".join(reads))
 
     def run() -> None:
-        main([str(path), "-o", os.devnull])
-        assert folder.name  # the folder lives as long as this function
+        with folder:
+            main([str(path), "-o", os.devnull])
 
     return run
 

@@ -539,7 +539,7 @@ def deep_paths(n: int) -> Reads:
         yield arguments({"jsonPath": "$.k" + "[0]" * 200 + f".k{number}", "numberValue": 1})
 
 
-@kind(5_000)
+@kind(5_000, limits=reducer.Limits(max_items=1 << 20))  # what is dropped past the limit costs more than what is merged
 def parts_of_two_kinds_by_turns(n: int) -> Reads:
     return (candidate({"text": "x", **({"thought": True} if number % 2 else {})}) for number in range(n))
 
