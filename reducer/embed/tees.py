@@ -1,0 +1,216 @@
+"""`tee` and `atee`: pass the pieces of an answer on, and report what they were.
+
+The reader gets the same objects, in the same order, and each before a `Reducer` sees it: a piece is reduced when the
+reader asks for the next one. Both are classes, because the ``finally`` of a generator that was never started does not
+run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+from reducer.embed.exchange import EndedBy, Request
+from reducer.embed.recording import CopyOptions, Headers, Recorder, Recording
+from reducer.embed.reports import OnEnd
+from reducer.result import Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+    from typing_extensions import Unpack
+
+DataT = TypeVar("DataT", bound=bytes | bytearray | memoryview)
+
+
+class _Tee:
+    """What `tee` and `atee` share: the recording, and the piece that the reader has but the `Reducer` has not."""
+
+    _recording: Recording
+    _held: bytes | None  # the piece that was passed on last
+
+    def __init__(
+        self,
+        on_end: OnEnd,
+        encoding: str | None,
+        request: Request,
+        status_code: int | None,
+        headers: Headers,
+        metadata: Any,
+        integration: str,
+        options: CopyOptions,
+    ) -> None:
+        self._held = None
+        self._recording = Recorder(integration, on_end, **options).begin()
+        self._recording.see_stream(request, status_code, headers, encoding, metadata)
+
+    def snapshot(self) -> Result[Any] | None:
+        """Return the result so far, of all pieces that the reader has got, for guards that look at running answers."""
+        self._feed_held()
+        return self._recording.snapshot()
+
+    def _feed_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._recording.feed(held)
+
+    def _hold(self, piece: Any) -> None:
+        recording = self._recording
+        if recording.needs_mark:
+            recording.mark()
+        # The reader may change a buffer that is not bytes.
+        self._held = piece if type(piece) is bytes else _copied(piece)
+
+    def _end(self, ended_by: EndedBy, error: BaseException | None = None) -> None:
+        self._feed_held()
+        self._recording.end(ended_by, error)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_recording"):  # otherwise the constructor has raised
+            self._end("consumer")
+
+
+class tee(_Tee, Iterator[DataT]):
+    """Iterate over the pieces of an answer, and report its `Exchange` once, at the end.
+
+    The end is the last piece, an exception of the source, `close`, or garbage collection. A fault of the recording
+    never reaches the reader. `close` closes the source, too.
+
+    Args:
+        source: An iterable of bytes, for example ``response.iter_raw()``.
+        on_end: Takes the `Exchange`, on another thread.
+        encoding: The value of the header ``Content-Encoding``; the copy is decoded.
+        request: What is known of the request. Credentials in its address and its body are removed.
+        status_code: The HTTP status of the answer.
+        headers: The headers of the answer, as pairs; an `Exchange` keeps an allowlist of them. ``encoding`` has
+            precedence over their ``content-encoding``.
+        metadata: For `Exchange.metadata`.
+        integration: For `Exchange.integration`.
+        options: ``dialect``, ``limits``, ``clock``, ``keep_body`` and ``reports``, as in `Recorder`.
+    """
+
+    def __init__(
+        self,
+        source: Iterable[DataT],
+        on_end: OnEnd,
+        *,
+        encoding: str | None = None,
+        request: Request = Request(),  # noqa: B008  (frozen)
+        status_code: int | None = None,
+        headers: Headers = (),
+        metadata: Any = None,
+        integration: str = "tee",
+        **options: Unpack[CopyOptions],
+    ) -> None:
+        self._source = source
+        self._pieces = iter(source)
+        super().__init__(on_end, encoding, request, status_code, headers, metadata, integration, options)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> DataT:
+        if self._held is not None:
+            self._feed_held()
+        try:
+            piece = next(self._pieces)
+        except StopIteration:
+            self._end("eof")
+            raise
+        except Exception as error:
+            self._end("source_error", error)
+            raise
+        except BaseException:  # Ctrl+C, for example
+            self._end("consumer")
+            raise
+        self._hold(piece)
+        return piece
+
+    def close(self) -> None:
+        """Report the exchange, unless it was reported, and close the source."""
+        self._end("consumer")
+        for closeable in _parts(self._pieces, self._source):
+            if hasattr(closeable, "close"):
+                closeable.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class atee(_Tee, AsyncIterator[DataT]):
+    """Do what `tee` does, for an asynchronous iterable, for example ``response.aiter_raw()``.
+
+    The end may also be a cancellation or `aclose`. An asynchronous ``on_end`` runs in the same event loop.
+    """
+
+    def __init__(
+        self,
+        source: AsyncIterable[DataT],
+        on_end: OnEnd,
+        *,
+        encoding: str | None = None,
+        request: Request = Request(),  # noqa: B008  (frozen)
+        status_code: int | None = None,
+        headers: Headers = (),
+        metadata: Any = None,
+        integration: str = "tee",
+        **options: Unpack[CopyOptions],
+    ) -> None:
+        self._source = source
+        self._pieces = aiter(source)
+        super().__init__(on_end, encoding, request, status_code, headers, metadata, integration, options)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> DataT:
+        if self._held is not None:
+            self._feed_held()
+        try:
+            piece = await anext(self._pieces)
+        except StopAsyncIteration:
+            self._end("eof")
+            raise
+        except Exception as error:
+            self._end("source_error", error)
+            raise
+        except BaseException:  # the reader was cancelled
+            self._end("consumer")
+            raise
+        self._hold(piece)
+        return piece
+
+    async def aclose(self) -> None:
+        """Report the exchange, unless it was reported, and close the source."""
+        self._end("consumer")
+        for closeable in _parts(self._pieces, self._source):
+            if hasattr(closeable, "aclose"):
+                await closeable.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _parts(pieces: Any, source: Any) -> tuple[Any, ...]:
+    """Return what is to be closed: the iterator, and the iterable if that is another object."""
+    return (pieces,) if pieces is source else (pieces, source)
+
+
+def _copied(piece: Any) -> Any:
+    """Return the bytes of a buffer; anything else as it is, because the recording reports that."""
+    try:
+        return memoryview(piece).tobytes()
+    except TypeError:
+        return piece
