@@ -32,7 +32,7 @@ from reducer.embed.content import Decoder
 from reducer.embed.exchange import MAX_DECODED_REQUEST, EndedBy, Exchange, Request, StartedRequest, read_request
 from reducer.embed.redaction import clean_text, keep_headers
 from reducer.embed.reports import OnEnd, Reports, describe_failure, log_once, shared
-from reducer.errors import MissingExtraError, ReducerError, UsageError
+from reducer.errors import ContentError, MissingExtraError, ReducerError, UsageError
 from reducer.options import check_limits, read_clock
 from reducer.reducer import Reducer
 from reducer.result import Limits, Result
@@ -43,8 +43,11 @@ _WATCHED_TYPE = re.compile(r"\s*(text/event-stream|(application|text)/[\w.+-]*js
 _WATCHED_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODILESS = frozenset({204, 205, 304})
-# Wire bytes for each byte that a `Reducer` may retain: an event of one token has some hundred bytes around it, but
-# streams near the limit are rare, and a body that decodes to more is a decompression bomb.
+# An answer that decodes to more bytes, and to more for each byte received, is a decompression bomb: real answers are
+# compressed 20 times at most. 8 MiB of zeros hold an event loop for about 25 ms.
+_PLAUSIBLE_BYTES = 8 << 20
+_PLAUSIBLE_RATIO = 128
+# Decoded bytes for each byte that a `Reducer` may retain: an event has more bytes than the text in it.
 _DECODED_PER_RETAINED = 4
 _MAX_ERROR_TEXT = 1000  # characters of an exception's text
 
@@ -139,6 +142,7 @@ class Recording:
         self._response_headers: dict[str, str] = {}
         self._reducer: Reducer[Any] | None = None
         self._decoder: Decoder | None = None
+        self._encoding = ""
         self._result: Result[Any] | None = None  # after `end`
         self._fault: str | None = None  # why the copy of the answer was given up
         self._first_byte: int | None = None
@@ -158,7 +162,7 @@ class Recording:
             self._headers = _joined(headers)
             self.feed_request(body or b"")
         except Exception as error:
-            self._log(error)
+            _log(error)
 
     def feed_request(self, data: bytes) -> None:
         """Take the next bytes of the request's body."""
@@ -178,7 +182,7 @@ class Recording:
             try:
                 self._metadata = recorder.on_start(started)
             except Exception as error:
-                log_once("on_start failed: %s at %s", recorder, *describe_failure(error))
+                log_once("on_start failed: %s at %s", *describe_failure(error))
 
     # -- the answer ------------------------------------------------------------------------------
 
@@ -212,6 +216,7 @@ class Recording:
         clock = None if recorder.clock is None else self._arrival
         self._reducer = Reducer(recorder.dialect, limits=recorder.limits, clock=clock, started=self._clock_started)
         if encoding and encoding.strip().lower() != "identity":
+            self._encoding = encoding
             self._decoder = Decoder(encoding, max_bytes=recorder.limits.max_retained_bytes * _DECODED_PER_RETAINED)
             self._take = self._take_encoded
         else:
@@ -264,6 +269,8 @@ class Recording:
         assert self._reducer is not None
         for piece in self._decoder.decode(data):
             self._decoded += len(piece)
+            if self._decoded > _PLAUSIBLE_BYTES and self._decoded > _PLAUSIBLE_RATIO * self._received:
+                raise ContentError(self._encoding, f"{self._received} bytes decode to more than {self._decoded}")
             self._reducer.feed(piece)
 
     def _give_up(self, error: Exception) -> None:
@@ -271,12 +278,9 @@ class Recording:
         self._take = _ignore
         self._fault = _described(error)
         if isinstance(error, MissingExtraError):
-            log_once(str(error), self._recorder)
+            log_once(str(error))
         elif not isinstance(error, ReducerError):  # what the answer holds is no fault of ours
-            self._log(error)
-
-    def _log(self, error: Exception) -> None:
-        log_once("recording failed: %s at %s", self._recorder, *describe_failure(error))
+            _log(error)
 
     # -- the clock -------------------------------------------------------------------------------
 
@@ -309,7 +313,7 @@ class Recording:
         try:
             self._report(ended_by, None if error is None else _described(error))
         except Exception as failure:
-            self._log(failure)
+            _log(failure)
 
     def _report(self, ended_by: EndedBy, error: str | None) -> None:
         recorder = self._recorder
@@ -321,10 +325,14 @@ class Recording:
         reducer, self._reducer, self._take = self._reducer, None, _ignore
         if reducer is not None:
             self._read_clock()
-            self._result = reducer.close(self._fault or error or (None if ended_by == "eof" else "the consumer left"))
-            results = tuple(reducer.results) or (self._result,)
-            if reducer.ended:
-                ended_by, error = "eof", None
+            cause = self._fault or error or (None if ended_by == "eof" else "the consumer left")
+            try:
+                self._result = reducer.close(cause)
+                results = tuple(reducer.results) or (self._result,)
+                if reducer.ended:
+                    ended_by, error = "eof", None
+            except Exception as failure:
+                self._give_up(failure)
         error = self._fault or error
         if error is None and (self._status_code or 0) >= 400 and all(one.status != "failed" for one in results):
             error = f"HTTP {self._status_code}"
@@ -374,6 +382,10 @@ def _described(error: BaseException) -> str:
     """Return the type and the text of an exception, without credentials."""
     text = clean_text(str(error)[: 10 * _MAX_ERROR_TEXT])[:_MAX_ERROR_TEXT]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _log(error: Exception) -> None:
+    log_once("recording failed: %s at %s", *describe_failure(error))
 
 
 def _ignore(data: bytes) -> None:

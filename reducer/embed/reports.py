@@ -65,8 +65,9 @@ class Reports:
             loop: In which an asynchronous callback runs.
         """
         if self._is_shut_down or len(self) >= self._max_queue_size:
+            if not self.dropped:
+                log("warning", "exchanges are dropped: the queue of on_end is full, or was shut down")
             self.dropped += 1
-            log_once("exchanges are dropped: the queue of on_end is full or was shut down", self)
             return
         report = _Report(on_end, exchange, context)
         if loop is None or loop.is_closed() or not _is_async(on_end):
@@ -161,7 +162,7 @@ class _ThreadQueue:
                 self._thread = threading.Thread(target=self._deliver, name="reducer-reports", daemon=True)
                 self._thread.start()
             except RuntimeError:  # the interpreter is shutting down
-                log_once("exchanges are dropped: the interpreter is shutting down", self)
+                log_once("exchanges are lost: the interpreter is shutting down")
             finally:
                 self._starting.release()
 
@@ -271,17 +272,17 @@ def _running_loop() -> Loop | None:
 _logged: set[tuple[object, ...]] = set()
 
 
-def log_once(message: str, owner: object, *facts: object) -> None:
-    """Log a warning, unless the same one was logged for this owner."""
-    key = (id(owner), message, *facts)
-    if key not in _logged:
-        _logged.add(key)
-        log("warning", message + " (logged once)", *facts)
+def log_once(message: str, *facts: object) -> None:
+    """Log a warning, unless the same one was logged before."""
+    if (message, *facts) not in _logged:
+        _logged.add((message, *facts))
+        log("warning", f"{message} (logged once)", *facts)
 
 
 def _log_failure(on_end: OnEnd, error: BaseException) -> None:
-    """Log the type and the place of a callback's exception, once for each callback. Its text may quote content."""
-    log_once("on_end failed: %s at %s", on_end, *describe_failure(error))
+    """Log the type and the place of a callback's exception. Its text may quote an exchange."""
+    name = getattr(on_end, "__qualname__", type(on_end).__qualname__)
+    log_once("on_end failed: %s raised %s at %s", name, *describe_failure(error))
 
 
 def describe_failure(error: BaseException) -> tuple[str, str]:
