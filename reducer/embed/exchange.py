@@ -167,7 +167,7 @@ def read_request(method: str | None, url: str | None, body: bytes | None, *, kee
         keep_body: Keep a body of at most so many bytes, without credentials.
     """
     head = _Head()
-    if body and len(body) <= MAX_DECODED_REQUEST:
+    if body and len(body) <= max(MAX_DECODED_REQUEST, keep_body):
         try:
             head = _HEADS.decode(body)
         except (ValueError, RecursionError):  # not JSON, or not an object

@@ -38,8 +38,10 @@ _SECRET_PARAMETER = re.compile(r"key|sig|token|secret|pass|pwd|auth|cred|code|se
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 # Exceptions quote what they failed at: `Bearer sk-…`, `Authorization: …`, `api_key=…`.
 _SECRET_TEXT = re.compile(
-    r"(?i)\b(bearer\s+|basic\s+|(?:proxy-)?authorization['\"]?\s*[:=]\s*|[\w-]*(?:api-?_?key|token|secret|cookie|sig)"
-    r"['\"]?\s*[:=]\s*)(?:(?:bearer|basic)\s+)?['\"]?[^\s'\",;&]+"
+    r"\b((?:bearer|basic)\s+"
+    r"|[\w-]{0,30}(?:authorization|api[_-]?key|token|secret|cookie|sig)['\"]?\s*[:=]\s*(?:b?['\"])?)"
+    r"(?:(?:bearer|basic)\s+)?[^\s'\",;&]+",
+    re.IGNORECASE,
 )
 # Where requests hold credentials of third parties: OpenAI's `tools`, Anthropic's `mcp_servers`.
 _TOOL_LISTS = ("tools", "mcp_servers")
@@ -102,7 +104,7 @@ def _clean_tool(value: Any, depth: int) -> Any:
         return {
             key: REMOVED if _is_secret(key, entry) else _clean_tool(entry, depth + 1) for key, entry in value.items()
         }
-    return value
+    return clean_url(value) if type(value) is str and _ADDRESS.fullmatch(value) else value
 
 
 def _is_secret(key: str, value: Any) -> bool:

@@ -186,7 +186,7 @@ class _LoopQueue:
         self._loop = loop
         self._register = register
         self._thread = thread  # takes the reports that the loop does not live to see
-        self._entries: deque[_Entry] = deque()
+        self._entries: deque[Any] = deque()  # of `_Entry`
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -223,22 +223,23 @@ class _LoopQueue:
 
     async def _deliver(self) -> None:
         while self._entries:
-            entry = self._entries.popleft()
+            entry = self._entries[0]
             if isinstance(entry, _Report):
-                task = self._loop.create_task(_await_callback(entry), context=entry.context)
+                task = self._loop.create_task(self._await_callback(), context=entry.context)
                 del entry  # an exchange must not live until the next one comes
                 await asyncio.wait([task])  # unlike `await task`, tells a cancelled callback from this task's own end
             else:
-                entry.set()
+                self._entries.popleft().set()
 
-
-async def _await_callback(report: _Report) -> None:
-    try:
-        await report.on_end(report.exchange)
-    except BaseException as error:
-        _log_failure(report.on_end, error)
-        if not isinstance(error, Exception | asyncio.CancelledError):
-            raise
+    async def _await_callback(self) -> None:
+        """Call the callback of the first entry, which stays in the queue if the loop ends before this begins."""
+        report = self._entries.popleft()
+        try:
+            await report.on_end(report.exchange)
+        except BaseException as error:
+            _log_failure(report.on_end, error)
+            if not isinstance(error, Exception | asyncio.CancelledError):
+                raise
 
 
 def _call(report: _Report) -> None:
