@@ -8,6 +8,7 @@ run.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -25,26 +26,11 @@ if TYPE_CHECKING:
 DataT = TypeVar("DataT", bound=bytes | bytearray | memoryview)
 
 
-class _Tee:
-    """What `tee` and `atee` share: the recording, and the piece that the reader has but the `Reducer` has not."""
+class _Pieces:
+    """What all iterators here share: the recording, and the piece that the reader has but the `Reducer` has not."""
 
+    _held: bytes | None = None  # the piece that was passed on last
     _recording: Recording
-    _held: bytes | None  # the piece that was passed on last
-
-    def __init__(
-        self,
-        on_end: OnEnd,
-        encoding: str | None,
-        request: Request,
-        status_code: int | None,
-        headers: Headers,
-        metadata: Any,
-        integration: str,
-        options: CopyOptions,
-    ) -> None:
-        self._held = None
-        self._recording = Recorder(integration, on_end, **options).begin()
-        self._recording.see_stream(request, status_code, headers, encoding, metadata)
 
     def snapshot(self) -> Result[Any] | None:
         """Return the result so far, of all pieces that the reader has got, for guards that look at running answers."""
@@ -68,45 +54,17 @@ class _Tee:
         self._recording.end(ended_by, error)
 
     def __del__(self) -> None:
-        if hasattr(self, "_recording"):  # otherwise the constructor has raised
+        if "_recording" in self.__dict__:  # otherwise the constructor has raised
             self._end("consumer")
 
 
-class tee(_Tee, Iterator[DataT]):
-    """Iterate over the pieces of an answer, and report its `Exchange` once, at the end.
+class SyncPieces(_Pieces, Iterator[DataT]):
+    """Iterates over a source, and records what it gives. `tee` and the HTTP clients use it."""
 
-    The end is the last piece, an exception of the source, `close`, or garbage collection. A fault of the recording
-    never reaches the reader. `close` closes the source, too.
-
-    Args:
-        source: An iterable of bytes, for example ``response.iter_raw()``.
-        on_end: Takes the `Exchange`, on another thread.
-        encoding: The value of the header ``Content-Encoding``; the copy is decoded.
-        request: What is known of the request. Credentials in its address and its body are removed.
-        status_code: The HTTP status of the answer.
-        headers: The headers of the answer, as pairs; an `Exchange` keeps an allowlist of them. ``encoding`` has
-            precedence over their ``content-encoding``.
-        metadata: For `Exchange.metadata`.
-        integration: For `Exchange.integration`.
-        options: ``dialect``, ``limits``, ``clock``, ``keep_body`` and ``reports``, as in `Recorder`.
-    """
-
-    def __init__(
-        self,
-        source: Iterable[DataT],
-        on_end: OnEnd,
-        *,
-        encoding: str | None = None,
-        request: Request = Request(),  # noqa: B008  (frozen)
-        status_code: int | None = None,
-        headers: Headers = (),
-        metadata: Any = None,
-        integration: str = "tee",
-        **options: Unpack[CopyOptions],
-    ) -> None:
+    def __init__(self, source: Iterable[DataT], recording: Recording) -> None:
         self._source = source
         self._pieces = iter(source)
-        super().__init__(on_end, encoding, request, status_code, headers, metadata, integration, options)
+        self._recording = recording
 
     def __iter__(self) -> Self:
         return self
@@ -131,9 +89,10 @@ class tee(_Tee, Iterator[DataT]):
     def close(self) -> None:
         """Report the exchange, unless it was reported, and close the source."""
         self._end("consumer")
-        for closeable in _parts(self._pieces, self._source):
-            if hasattr(closeable, "close"):
-                closeable.close()
+        with ExitStack() as stack:  # closes all, whatever one of them raises
+            for closeable in _parts(self._pieces, self._source):
+                if hasattr(closeable, "close"):
+                    stack.callback(closeable.close)
 
     def __enter__(self) -> Self:
         return self
@@ -144,28 +103,13 @@ class tee(_Tee, Iterator[DataT]):
         self.close()
 
 
-class atee(_Tee, AsyncIterator[DataT]):
-    """Do what `tee` does, for an asynchronous iterable, for example ``response.aiter_raw()``.
+class AsyncPieces(_Pieces, AsyncIterator[DataT]):
+    """Iterates over an asynchronous source, and records what it gives."""
 
-    The end may also be a cancellation or `aclose`. An asynchronous ``on_end`` runs in the same event loop.
-    """
-
-    def __init__(
-        self,
-        source: AsyncIterable[DataT],
-        on_end: OnEnd,
-        *,
-        encoding: str | None = None,
-        request: Request = Request(),  # noqa: B008  (frozen)
-        status_code: int | None = None,
-        headers: Headers = (),
-        metadata: Any = None,
-        integration: str = "tee",
-        **options: Unpack[CopyOptions],
-    ) -> None:
+    def __init__(self, source: AsyncIterable[DataT], recording: Recording) -> None:
         self._source = source
         self._pieces = aiter(source)
-        super().__init__(on_end, encoding, request, status_code, headers, metadata, integration, options)
+        self._recording = recording
 
     def __aiter__(self) -> Self:
         return self
@@ -190,9 +134,10 @@ class atee(_Tee, AsyncIterator[DataT]):
     async def aclose(self) -> None:
         """Report the exchange, unless it was reported, and close the source."""
         self._end("consumer")
-        for closeable in _parts(self._pieces, self._source):
-            if hasattr(closeable, "aclose"):
-                await closeable.aclose()
+        async with AsyncExitStack() as stack:
+            for closeable in _parts(self._pieces, self._source):
+                if hasattr(closeable, "aclose"):
+                    stack.push_async_callback(closeable.aclose)
 
     async def __aenter__(self) -> Self:
         return self
@@ -203,9 +148,78 @@ class atee(_Tee, AsyncIterator[DataT]):
         await self.aclose()
 
 
+class tee(SyncPieces[DataT]):
+    """Iterate over the pieces of an answer, and report its `Exchange` once, at the end.
+
+    The end is the last piece, an exception of the source, `close`, or garbage collection. A fault of the recording
+    never reaches the reader. `close` closes the source, too.
+
+    Args:
+        source: An iterable of bytes, for example ``response.iter_raw()``.
+        on_end: Takes the `Exchange`, on another thread.
+        encoding: The value of the header ``Content-Encoding``; the copy is decoded.
+        request: What is known of the request. Credentials in its address and its body are removed.
+        status_code: The HTTP status of the answer.
+        headers: The headers of the answer, as pairs; an `Exchange` keeps an allowlist of them. ``encoding`` has
+            precedence over their ``content-encoding``.
+        metadata: For `Exchange.metadata`.
+        integration: For `Exchange.integration`.
+        options: ``dialect``, ``limits``, ``clock``, ``keep_body`` and ``reports``, as in `Recorder`.
+
+    Raises `UsageError` for wrong options.
+    """
+
+    def __init__(
+        self,
+        source: Iterable[DataT],
+        on_end: OnEnd,
+        *,
+        encoding: str | None = None,
+        request: Request = Request(),  # noqa: B008  (frozen)
+        status_code: int | None = None,
+        headers: Headers = (),
+        metadata: Any = None,
+        integration: str = "tee",
+        **options: Unpack[CopyOptions],
+    ) -> None:
+        recording = Recorder(integration, on_end, **options).begin()
+        super().__init__(source, recording)
+        recording.see_stream(request, status_code, headers, encoding, metadata)
+
+
+class atee(AsyncPieces[DataT]):
+    """Do what `tee` does, for an asynchronous iterable, for example ``response.aiter_raw()``.
+
+    The end may also be a cancellation or `aclose`. An asynchronous ``on_end`` runs in the same event loop.
+    """
+
+    def __init__(
+        self,
+        source: AsyncIterable[DataT],
+        on_end: OnEnd,
+        *,
+        encoding: str | None = None,
+        request: Request = Request(),  # noqa: B008  (frozen)
+        status_code: int | None = None,
+        headers: Headers = (),
+        metadata: Any = None,
+        integration: str = "tee",
+        **options: Unpack[CopyOptions],
+    ) -> None:
+        recording = Recorder(integration, on_end, **options).begin()
+        super().__init__(source, recording)
+        recording.see_stream(request, status_code, headers, encoding, metadata)
+
+
 def _parts(pieces: Any, source: Any) -> tuple[Any, ...]:
-    """Return what is to be closed: the iterator, and the iterable if that is another object."""
-    return (pieces,) if pieces is source else (pieces, source)
+    """Return what is to be closed, the last first: the iterator, and the iterable if that is another object.
+
+    Another thread or task may just be reading from a generator. It cannot be closed then, but the source can.
+    """
+    if pieces is source:
+        return (source,)
+    is_running = getattr(pieces, "gi_running", False) or getattr(pieces, "ag_running", False)
+    return (source,) if is_running else (source, pieces)
 
 
 def _copied(piece: Any) -> Any:
