@@ -42,7 +42,8 @@ def wrap(transport: TransportT, on_end: OnEnd, **options: Unpack[Options]) -> Tr
     """
     if not (hasattr(transport, "handle_request") or hasattr(transport, "handle_async_request")):
         raise UsageError(f"wrap takes a transport such as httpx2.HTTPTransport(), not {type(transport).__name__}")
-    make = _with_bases_of(_Transport, type(transport), ("BaseTransport", "AsyncBaseTransport"))
+    kind: Any = type(transport)
+    make = _with_bases_of(_Transport, kind, ("BaseTransport", "AsyncBaseTransport"))
     wrapped: TransportT = make(transport, Recorder("httpx", on_end, **options))
     return wrapped
 
@@ -182,8 +183,9 @@ def _watch(response: Any, recording: Recording, *, is_async: bool) -> None:
         recording.end("eof")
         return
     stream = response.stream
+    kind: Any = type(stream)
     mixin, base = (_AsyncStream, "AsyncByteStream") if is_async else (_SyncStream, "SyncByteStream")
-    response.stream = _with_bases_of(mixin, type(stream), (base,))(stream, recording)
+    response.stream = _with_bases_of(mixin, kind, (base,))(stream, recording)
 
 
 @lru_cache(maxsize=64)
