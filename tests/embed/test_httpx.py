@@ -19,9 +19,6 @@ pytestmark = pytest.mark.integrations
 
 httpx = pytest.importorskip("httpx", reason="the group `integrations` is not installed")
 httpx2 = pytest.importorskip("httpx2", reason="the group `integrations` is not installed")
-openai = pytest.importorskip("openai", reason="the group `integrations` is not installed")
-anthropic = pytest.importorskip("anthropic", reason="the group `integrations` is not installed")
-genai = pytest.importorskip("google.genai", reason="the group `integrations` is not installed")
 servers = importlib.import_module("tests.embed.servers")
 Answer, Upstream, serve, in_events = servers.Answer, servers.Upstream, servers.serve, servers.in_events
 
@@ -328,7 +325,11 @@ def call_sdk(kind, url, calls, *, streamed):
 
 
 def sdk_call(kind, url, client, *, is_async, streamed):
-    """Make a call of the SDK that speaks the dialect."""
+    """Make a call of the SDK that speaks the dialect. SDKs are imported here, because that takes seconds."""
+    import anthropic
+    import openai
+    from google import genai
+
     text = [{"role": "user", "content": "Hi"}]
     if kind in ("chat", "responses", "completions"):
         make = openai.AsyncOpenAI if is_async else openai.OpenAI
@@ -392,6 +393,8 @@ def test_the_openai_sdk_closes_at_the_end_marker(is_async, queue, play):
 
 def test_errors_of_sdks(queue, play):
     """A refused request is reported once for each try."""
+    import openai
+
     calls = Calls(httpx2, False, "wrap", queue)
     body = b'{"error":{"message":"slow down","type":"t","code":"rate_limit"}}'
     headers = {**servers.JSON, "retry-after-ms": "1", "x-ratelimit-limit-tokens": "5"}
