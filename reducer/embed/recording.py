@@ -33,7 +33,7 @@ from reducer.embed.exchange import MAX_DECODED_REQUEST, EndedBy, Exchange, Reque
 from reducer.embed.redaction import clean_text, keep_headers
 from reducer.embed.reports import OnEnd, Reports, describe_failure, log_once, shared
 from reducer.errors import ContentError, MissingExtraError, ReducerError, UsageError
-from reducer.options import check_limits, read_clock
+from reducer.options import check_limits, check_time, read_clock
 from reducer.reducer import Reducer
 from reducer.result import Limits, Result
 
@@ -113,24 +113,28 @@ class Recorder:
         self.keep_body = keep_body
         self.reports = shared if reports is None else reports
 
-    def begin(self) -> Recording:
-        """Begin to record: the request begins now, in this context."""
-        return Recording(self)
+    def begin(self, started: int | None = None) -> Recording:
+        """Begin to record, in this context. The request begins now, or began at this time of `time.monotonic_ns`."""
+        check_time("started", started)
+        return Recording(self, started)
 
 
 class Recording:
     """One exchange in the making. See the module's text for the order of the calls. Not thread-safe, except `end`."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, started: int | None) -> None:
         self.needs_mark = True  # whether `mark` is to be called when a piece arrives
         self._recorder = recorder
-        self._started_at = time.time_ns()
-        self._started = time.monotonic_ns()
+        now = time.monotonic_ns()
+        self._started = now if started is None else started
+        self._started_at = time.time_ns() - now + self._started
         self._context = copy_context()
         self._loop = asyncio._get_running_loop()
         self._arrived: int | None = None  # the clock's time when the last piece arrived; the request, at first
         self._read_clock()
         self._clock_started = self._arrived
+        if started is not None and isinstance(self._arrived, int):
+            self._clock_started = self._arrived - now + started
         self._method: str | None = None
         self._url: str | None = None
         self._headers: dict[str, str] = {}

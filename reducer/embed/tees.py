@@ -163,6 +163,7 @@ class tee(SyncPieces[DataT]):
         headers: The headers of the answer, as pairs; an `Exchange` keeps an allowlist of them. ``encoding`` has
             precedence over their ``content-encoding``.
         metadata: For `Exchange.metadata`.
+        started: When the request began, by `time.monotonic_ns`. By default, now.
         integration: For `Exchange.integration`.
         options: ``dialect``, ``limits``, ``clock``, ``keep_body`` and ``reports``, as in `Recorder`.
 
@@ -179,10 +180,11 @@ class tee(SyncPieces[DataT]):
         status_code: int | None = None,
         headers: Headers = (),
         metadata: Any = None,
+        started: int | None = None,
         integration: str = "tee",
         **options: Unpack[CopyOptions],
     ) -> None:
-        recording = Recorder(integration, on_end, **options).begin()
+        recording = Recorder(integration, on_end, **options).begin(started)
         super().__init__(source, recording)
         recording.see_stream(request, status_code, headers, encoding, metadata)
 
@@ -203,10 +205,11 @@ class atee(AsyncPieces[DataT]):
         status_code: int | None = None,
         headers: Headers = (),
         metadata: Any = None,
+        started: int | None = None,
         integration: str = "tee",
         **options: Unpack[CopyOptions],
     ) -> None:
-        recording = Recorder(integration, on_end, **options).begin()
+        recording = Recorder(integration, on_end, **options).begin(started)
         super().__init__(source, recording)
         recording.see_stream(request, status_code, headers, encoding, metadata)
 

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -405,10 +406,28 @@ def test_times(both):
     assert both.reported()[0].result.timing.gap_count == len(PIECES) - 1
 
 
+def test_times_count_from_the_request(both):
+    """Which the host knows, because a tee begins with the answer."""
+    started = time.monotonic_ns() - 5_000_000_000
+
+    async def action(both):
+        await both.all(both.tee(Source(PIECES), clock=time.monotonic_ns, started=started))
+
+    before = time.time_ns()
+    both.run(action)
+
+    (exchange,) = both.reported()
+    assert 5_000_000_000 <= exchange.first_byte <= exchange.duration
+    assert exchange.started_at < before - 4_000_000_000
+    assert 5_000_000_000 <= exchange.result.timing.first_content <= exchange.result.timing.end <= exchange.duration
+
+
 def test_wrong_options_raise(both):
     """Before anything is read. The half-made object reports nothing."""
     with pytest.raises(reducer.UsageError):
         both.tee(Source(PIECES), keep_body=0, limits=5)
+    with pytest.raises(reducer.UsageError, match="started must be nanoseconds"):
+        both.tee(Source(PIECES), started=0.5)
     with pytest.raises(TypeError):
         (tee if both.kind == "sync" else atee)(5, print)
     gc.collect()
