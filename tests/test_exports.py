@@ -41,6 +41,7 @@ EXPORTS = {
         "EXCHANGE_ROW",
         "Decoder",
         "Exchange",
+        "ReduceMiddleware",
         "Reports",
         "Request",
         "StartedRequest",

@@ -1,6 +1,7 @@
 """Record the exchanges that pass through a host, such as a proxy or a client, without touching the bytes.
 
-- `tee` and `atee` wrap an iterable of bytes. `reducer.embed.httpx` wraps the transports of HTTP clients.
+- `ReduceMiddleware` wraps an ASGI application, `tee` and `atee` an iterable of bytes. `reducer.embed.httpx` wraps the
+  transports of HTTP clients.
 - Each reports an `Exchange` at its end: to a function ``on_end``, which runs away from the client's path (`Reports`).
 - `Decoder` and `decoded` undo content encodings.
 
@@ -14,6 +15,7 @@ from typing import Any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from reducer.embed.asgi import ReduceMiddleware
     from reducer.embed.content import Decoder, decoded
     from reducer.embed.exchange import EXCHANGE_ROW, Exchange, Request, StartedRequest
     from reducer.embed.reports import Reports, force_flush, shutdown, write_jsonl
@@ -23,6 +25,7 @@ __all__ = [
     "EXCHANGE_ROW",
     "Decoder",
     "Exchange",
+    "ReduceMiddleware",
     "Reports",
     "Request",
     "StartedRequest",
@@ -36,6 +39,7 @@ __all__ = [
 
 # Name -> module. None of the modules imports what another one needs.
 _MODULES = {
+    "ReduceMiddleware": "asgi",
     **dict.fromkeys(("Decoder", "decoded"), "content"),
     **dict.fromkeys(("EXCHANGE_ROW", "Exchange", "Request", "StartedRequest"), "exchange"),
     **dict.fromkeys(("Reports", "force_flush", "shutdown", "write_jsonl"), "reports"),

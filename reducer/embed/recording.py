@@ -17,7 +17,6 @@ No method raises, whatever the answer holds: a fault of ours is logged once, and
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 import uuid
@@ -31,7 +30,7 @@ from reducer.dialects.registry import DIALECTS, load
 from reducer.embed.content import Decoder
 from reducer.embed.exchange import MAX_DECODED_REQUEST, EndedBy, Exchange, Request, StartedRequest, read_request
 from reducer.embed.redaction import clean_text, keep_headers
-from reducer.embed.reports import OnEnd, Reports, describe_failure, log_once, shared
+from reducer.embed.reports import OnEnd, Reports, describe_failure, log_once, running_loop, shared
 from reducer.errors import ContentError, MissingExtraError, ReducerError, UsageError
 from reducer.options import check_limits, check_time, read_clock
 from reducer.reducer import Reducer
@@ -129,7 +128,7 @@ class Recording:
         self._started = now if started is None else started
         self._started_at = time.time_ns() - now + self._started
         self._context = copy_context()
-        self._loop = asyncio._get_running_loop()
+        self._loop = running_loop()
         self._arrived: int | None = None  # the clock's time when the last piece arrived; the request, at first
         self._read_clock()
         self._clock_started = self._arrived
@@ -137,7 +136,7 @@ class Recording:
             self._clock_started = self._arrived - now + started
         self._method: str | None = None
         self._url: str | None = None
-        self._headers: dict[str, str] = {}
+        self._headers: Headers = ()
         self._body = bytearray()  # of the request
         self._is_body_whole = True  # otherwise it is too large to be decoded
         self._request = Request()
@@ -161,12 +160,8 @@ class Recording:
         self, method: str | None, url: str | None, headers: Headers = (), body: bytes | None = None
     ) -> None:
         """Take what is known of the request. Nothing of the headers is kept."""
-        self._method, self._url = method and method.upper(), url
-        try:
-            self._headers = _joined(headers)
-            self.feed_request(body or b"")
-        except Exception as error:
-            _log(error)
+        self._method, self._url, self._headers = method and method.upper(), url, headers
+        self.feed_request(body or b"")
 
     def feed_request(self, data: bytes) -> None:
         """Take the next bytes of the request's body."""
@@ -180,10 +175,11 @@ class Recording:
         """Build the request from what was seen, call ``on_start``, and forget headers and body."""
         recorder = self._recorder
         self._request = request = read_request(self._method, self._url, bytes(self._body), keep_body=recorder.keep_body)
-        headers, self._headers, self._body = self._headers, {}, bytearray()
+        headers, self._headers, self._body = self._headers, (), bytearray()
         if recorder.on_start is not None:
-            started = StartedRequest(request.method, request.url, request.model, request.stream, request.body, headers)
+            fields = (request.method, request.url, request.model, request.stream, request.body)
             try:
+                started = StartedRequest(*fields, _joined(headers))
                 self._metadata = recorder.on_start(started)
             except Exception as error:
                 log_once("on_start failed: %s at %s", *describe_failure(error))

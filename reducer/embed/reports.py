@@ -94,7 +94,7 @@ class Reports:
         Args:
             timeout: In seconds.
         """
-        return self._wait(time.monotonic() + timeout, _running_loop())
+        return self._wait(time.monotonic() + timeout, running_loop())
 
     async def aforce_flush(self, timeout: float = _TIMEOUT) -> bool:
         """Wait as `force_flush` does, without blocking the event loop, and for its callbacks, too."""
@@ -194,7 +194,7 @@ class _LoopQueue:
 
     def put(self, entry: _Entry) -> None:
         self._entries.append(entry)
-        if _running_loop() is self._loop:
+        if running_loop() is self._loop:
             self._start()
             return
         try:
@@ -261,11 +261,9 @@ def _is_async(on_end: OnEnd) -> bool:
     return inspect.iscoroutinefunction(on_end) or inspect.iscoroutinefunction(call)
 
 
-def _running_loop() -> Loop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+def running_loop() -> Loop | None:
+    """Return the event loop of asyncio that runs in this thread, if one does."""
+    return asyncio._get_running_loop()
 
 
 # -- logging -----------------------------------------------------------------------------------------

@@ -354,15 +354,19 @@ def test_faults_of_ours_are_logged_once(queue, logged, monkeypatch, method):
 def test_headers_of_a_wrong_type(queue, logged):
     """Neither a request nor a response raises for them."""
     reported = []
-    one = Recorder("test", reported.append, reports=queue).begin()
+    one = Recorder("test", reported.append, reports=queue, on_start=lambda request: 5).begin()
     one.see_request("POST", "/", [5])
+    assert one.see_response(200)
+    one.end("eof")
+    one = Recorder("test", reported.append, reports=queue).begin()
     assert one.see_response(200, [5])
     one.feed(CHAT)
     one.end("eof")
     queue.force_flush(30)
 
-    assert reported[0].error.startswith("TypeError")
-    assert len(logged()) == 1
+    assert (reported[0].error, reported[0].metadata) == (None, None)
+    assert reported[1].error.startswith("TypeError")
+    assert len(logged()) == 2
 
 
 def test_an_exchange_that_cannot_be_built(queue, logged, monkeypatch):
