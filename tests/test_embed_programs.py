@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -242,7 +243,7 @@ class Models(Provider):
             "/messages": reducer.reduce(load_sample("anthropic_messages/text.sse").data).json(),
             ":streamGenerateContent?alt=sse": load_sample("gemini_generate/text.sse").data,
         }
-        (data,) = (data for ending, data in streams.items() if self.path.endswith(ending))
+        (data,) = (data for ending, data in streams.items() if self.path.removesuffix("?key=SECRET").endswith(ending))
         kind = "application/json" if data.startswith(b"{") else "text/event-stream"
         return 200, {"Content-Type": kind}, in_reads(data), False
 
@@ -295,6 +296,36 @@ def test_follow_until_it_is_interrupted(tmp_path):
     assert got == CHAT[:400]
     (exchange,) = exchanges_in(path)
     assert (exchange["ended_by"], exchange["results"][0]["status"]) == ("consumer", "truncated")
+
+
+@pytest.mark.integrations
+def test_the_proxy(tmp_path):
+    """It is started as its text says; the client gets the bytes, and the file has the exchange."""
+    path = tmp_path / "calls.jsonl"
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    with listener, serving(Models) as url:
+        proxy = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "proxy:app", "--fd", str(listener.fileno()), "--log-level", "error"],
+            cwd=PROGRAMS, pass_fds=[listener.fileno()],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "UPSTREAM": url, "CALLS": str(path), "no_proxy": "*"},
+        )  # fmt: skip
+        client = http.client.HTTPConnection(address, timeout=30)
+        client.request("POST", "/v1/chat/completions?key=SECRET", b'{"model":"m"}', {"Authorization": "SECRET"})
+        response = client.getresponse()
+        assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
+        assert response.read() == CHAT
+        client.request("POST", "/other", b"{}")
+        assert client.getresponse().status == 502  # the upstream knows no such path, and drops the connection
+        client.close()
+        proxy.terminate()
+        proxy.wait(30)
+
+    (exchange,) = exchanges_in(path)
+    assert (exchange["integration"], exchange["ended_by"]) == ("asgi", "eof")
+    assert exchange["results"][0]["body"] == reducer.reduce(CHAT).to_dict()
+    assert exchange["request"]["url"] == f"http://{address}/v1/chat/completions?key=***"
+    assert "SECRET" not in path.read_text("utf-8")
 
 
 @pytest.mark.integrations
