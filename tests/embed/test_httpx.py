@@ -238,6 +238,27 @@ def test_what_a_client_asks_of_transports_and_streams(package, queue, play):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+def test_clients_close_their_transports(package, queue):
+    """With `close`, as those do that are not used in a `with` block."""
+    closed = []
+
+    class Transport(package.BaseTransport, package.AsyncBaseTransport):
+        def close(self):
+            closed.append("close")
+
+        async def aclose(self):
+            closed.append("aclose")
+
+        def handle_request(self, request):
+            raise AssertionError
+
+    package.Client(transport=door.wrap(Transport(), print, reports=queue)).close()
+    asyncio.run(package.AsyncClient(transport=door.wrap(Transport(), print, reports=queue)).aclose())
+
+    assert closed == ["close", "aclose"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_transports_for_tests(package, queue):
     """Their responses may have been read before the client gets them."""
     exchanges = []

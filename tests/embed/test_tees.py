@@ -253,6 +253,35 @@ def test_iterables_of_any_kind(both):
     assert {exchange.bytes_received for exchange in both.reported()} == {50}
 
 
+def test_the_source_is_closed_while_it_is_read(queue):
+    """Another task waits for the next piece: its generator cannot be closed, but the source can, which wakes it."""
+    exchanges = []
+
+    class Body:
+        def __init__(self):
+            self.closed = asyncio.Event()
+
+        async def __aiter__(self):
+            yield CUT[0]
+            await self.closed.wait()
+
+        async def aclose(self):
+            self.closed.set()
+
+    async def action():
+        one = atee(Body(), exchanges.append, reports=queue)
+        await anext(one)
+        reader = asyncio.create_task(anext(one, None))
+        await asyncio.sleep(0)
+        await one.aclose()
+        assert await reader is None
+
+    asyncio.run(action())
+    queue.force_flush(30)
+
+    assert [(exchange.ended_by, exchange.bytes_received) for exchange in exchanges] == [("consumer", 50)]
+
+
 def test_an_asynchronous_iterator_that_cannot_be_closed(queue):
     """It is just dropped."""
     exchanges = []
