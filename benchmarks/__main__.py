@@ -23,6 +23,10 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["share"]:
         return share.main(words[1:])
+    if words[:1] == ["embed"]:
+        from benchmarks import embed  # needs servers and an HTTP client
+
+        return embed.main(words[1:])
     if words[:1] == ["accuracy"]:
         from benchmarks import accuracy  # needs the tests' peers
 
@@ -55,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(words: list[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     names = f"sections: {', '.join(SECTIONS)}; workloads, for speed and peers: {', '.join(WORKLOADS)}"
-    commands = "python -m benchmarks share --help, accuracy --help: these have options of their own"
+    commands = "python -m benchmarks share --help, embed --help, accuracy --help: these have options of their own"
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=f"{names}. {commands}")
     parser.add_argument("name", nargs="*", metavar="NAME", help="sections and workloads; everything without any")
     parser.add_argument("--against", metavar="PYTHON", help="an interpreter in which an older version is installed")

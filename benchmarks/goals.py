@@ -52,6 +52,11 @@ SNAPSHOTS_TOOL, SNAPSHOTS_LOGPROBS = Goal(1.0), Goal(2.0)
 
 SHARE = 0.85  # the least share of the events of each dialect of the corpus that batches must merge
 
+# The processor time of a reverse proxy with `ReduceMiddleware` beside the same one alone.
+PROXY = {"recorded": Goal(1.10), "with a clock": Goal(1.15)}
+ADDED_MEDIAN, ADDED_P99 = Goal(20), Goal(200)  # microseconds that recording adds to an event
+FEED, END = Goal(2), Goal(5)  # milliseconds of one read of 64 KiB, and of the end after 5 MiB
+
 
 def find_goal(name: str, *, is_irregular: bool) -> Goal | None:
     """Return the goal of a workload beside the older version, fed whole or one event a read."""

@@ -18,6 +18,7 @@ from reducer.view import ToolCallView, UsageView, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from reducer import embed as embed
     from reducer import types as types
 
 __version__ = "0.1.0"
@@ -48,9 +49,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load `reducer.types` on the first access: it imports every dialect that is used."""
-    if name != "types":
+    """Load a subpackage on the first access: `types` imports every dialect that is used, `embed` an event loop."""
+    if name not in ("embed", "types"):
         raise AttributeError(f"module 'reducer' has no attribute {name!r}")
     import importlib
 
-    return importlib.import_module("reducer.types")
+    return importlib.import_module(f"reducer.{name}")

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import reducer
+from reducer.embed import force_flush, tee
 from tests.helpers import SAMPLES, load_sample
 from tests.test_typing import check
 
@@ -110,8 +113,8 @@ def through_the_gateway(monkeypatch, caplog, answer, **headers):
         gateway = load("gateway", monkeypatch, UPSTREAM=url)
         monkeypatch.setattr(gateway.Gateway, "log_message", lambda *_: None)
         logged = threading.Event()
-        log_result = gateway.log_result
-        monkeypatch.setattr(gateway, "log_result", lambda result: (log_result(result), logged.set()))
+        log_exchange = gateway.log_exchange
+        monkeypatch.setattr(gateway, "log_exchange", lambda exchange: (log_exchange(exchange), logged.set()))
         with serving(gateway.Gateway) as address:
             client = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
             client.request("POST", "/v1/chat/completions", b'{"stream":true}', headers)
@@ -139,7 +142,7 @@ def test_the_gateway_relays_and_logs(monkeypatch, caplog):
     assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
     assert seen == {"body": {"stream": True}, "key": "Bearer k", "path": "/v1/chat/completions"}
     logged = re.fullmatch(
-        r"openai\.chat complete, tokens in 8, out 3, first token after (\d+) ms, problems: None", line
+        r"200 openai\.chat complete, tokens in 8, out 3, first token after (\d+) ms, ended by eof, problems: None", line
     )
     assert logged, line
     assert int(logged[1]) >= 50  # counted from the request, not from the first read
@@ -157,7 +160,7 @@ def test_the_gateway_relays_compressed_bytes_unchanged(monkeypatch, caplog):
 
     assert data == packed
     assert response.headers["Content-Encoding"] == "gzip"
-    assert line.startswith("openai.chat complete, tokens in 8, out 3,")
+    assert line.startswith("200 openai.chat complete, tokens in 8, out 3,")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "never-heard-of"])
@@ -170,7 +173,7 @@ def test_a_gateway_that_cannot_decode_still_relays(monkeypatch, caplog, encoding
     _, data, (line,) = through_the_gateway(monkeypatch, caplog, answer)
 
     assert data == CHAT
-    assert line.startswith("None empty,")
+    assert line.startswith("200 None empty,")
     assert line.endswith("problems: aborted")
 
 
@@ -183,7 +186,7 @@ def test_the_gateway_logs_that_the_upstream_dropped(monkeypatch, caplog):
     _, data, (line,) = through_the_gateway(monkeypatch, caplog, answer)
 
     assert data == CHAT[:400]
-    assert line.startswith("openai.chat truncated,")
+    assert line.startswith("200 openai.chat truncated,")
     assert "aborted" in line
 
 
@@ -197,18 +200,22 @@ def test_the_gateway_relays_errors(monkeypatch, caplog):
     response, data, (line,) = through_the_gateway(monkeypatch, caplog, answer)
 
     assert (response.status, data) == (401, refusal)
+    assert line.startswith("401 ")
     assert " failed," in line
 
 
 def test_the_gateway_notices_a_client_that_leaves():
     """The exception of `send` ends the stream, too."""
+    exchanges = []
 
     def send(data):
         raise BrokenPipeError("the client left")
 
-    result = load("gateway").relay(in_reads(CHAT), send)
+    load("gateway").relay(tee(in_reads(CHAT), exchanges.append), send)
 
-    assert [(problem.code, problem.seen) for problem in result.problems][:1] == [("aborted", "the client left")]
+    assert force_flush(30)
+    (exchange,) = exchanges
+    assert (exchange.ended_by, exchange.bytes_received) == ("consumer", 100)
 
 
 def test_a_gateway_without_upstream(monkeypatch):
@@ -222,6 +229,130 @@ def test_a_gateway_without_upstream(monkeypatch):
         client.request("POST", "/v1/messages", b"{}")
         assert client.getresponse().status == 502
         client.close()
+
+
+# -- clients, with servers and SDKs ------------------------------------------------------------------
+
+
+class Models(Provider):
+    """Answers in the dialect of the path."""
+
+    def answer(self, body):
+        streams = {
+            "/completions": CHAT,
+            "/messages": reducer.reduce(load_sample("anthropic_messages/text.sse").data).json(),
+            ":streamGenerateContent?alt=sse": load_sample("gemini_generate/text.sse").data,
+        }
+        (data,) = (data for ending, data in streams.items() if self.path.removesuffix("?key=SECRET").endswith(ending))
+        kind = "application/json" if data.startswith(b"{") else "text/event-stream"
+        return 200, {"Content-Type": kind}, in_reads(data), False
+
+
+def exchanges_in(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.mark.integrations
+def test_follow(tmp_path):
+    """It prints the bytes, and the file has the exchange."""
+    path = tmp_path / "calls.jsonl"
+    with serving(Models) as url:
+        done = run("follow", "Why?", path, OPENAI_BASE_URL=url, OPENAI_API_KEY="SECRET")
+
+    assert (done.returncode, done.stdout) == (0, CHAT), done.stderr.decode()
+    (exchange,) = exchanges_in(path)
+    assert (exchange["ended_by"], exchange["status_code"]) == ("eof", 200)
+    assert exchange["results"][0]["body"] == reducer.reduce(CHAT).to_dict()
+    assert exchange["request"]["model"] == "gpt-4o-mini"
+    assert "SECRET" not in path.read_text("utf-8")
+
+
+@pytest.mark.integrations
+def test_follow_until_it_is_interrupted(tmp_path):
+    """Ctrl+C: the file has what had come."""
+    path, stop = tmp_path / "calls.jsonl", threading.Event()
+
+    class Slow(Models):
+        def answer(self, body):
+            status, headers, reads, drops = super().answer(body)
+
+            def slowly():
+                yield from reads[:4]
+                stop.wait(30)
+
+            return status, headers, slowly(), drops
+
+    with serving(Slow) as url:
+        program = subprocess.Popen(
+            [sys.executable, str(PROGRAMS / "follow.py"), "Why?", str(path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "no_proxy": "*", "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "k"},
+        )  # fmt: skip
+        got = program.stdout.read(400)
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=60)
+        stop.set()
+
+    assert got == CHAT[:400]
+    (exchange,) = exchanges_in(path)
+    assert (exchange["ended_by"], exchange["results"][0]["status"]) == ("consumer", "truncated")
+
+
+@pytest.mark.integrations
+def test_the_proxy(tmp_path):
+    """It is started as its text says; the client gets the bytes, and the file has the exchange."""
+    path = tmp_path / "calls.jsonl"
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    with listener, serving(Models) as url:
+        proxy = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "proxy:app", "--fd", str(listener.fileno()), "--log-level", "error"],
+            cwd=PROGRAMS, pass_fds=[listener.fileno()],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "UPSTREAM": url, "CALLS": str(path), "no_proxy": "*"},
+        )  # fmt: skip
+        client = http.client.HTTPConnection(address, timeout=30)
+        client.request("POST", "/v1/chat/completions?key=SECRET", b'{"model":"m"}', {"Authorization": "SECRET"})
+        response = client.getresponse()
+        assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
+        assert response.read() == CHAT
+        client.request("POST", "/other", b"{}")
+        assert client.getresponse().status == 502  # the upstream knows no such path, and drops the connection
+        client.close()
+        proxy.terminate()
+        proxy.wait(30)
+
+    (exchange,) = exchanges_in(path)
+    assert (exchange["integration"], exchange["ended_by"]) == ("asgi", "eof")
+    assert exchange["results"][0]["body"] == reducer.reduce(CHAT).to_dict()
+    assert exchange["request"]["url"] == f"http://{address}/v1/chat/completions?key=***"
+    assert "SECRET" not in path.read_text("utf-8")
+
+
+@pytest.mark.integrations
+def test_clients(tmp_path):
+    """Each SDK that has a key is asked, and each call is in the file."""
+    path = tmp_path / "calls.jsonl"
+    with serving(Models) as url:
+        addresses = {f"{name}_BASE_URL": url for name in ("OPENAI", "ANTHROPIC", "GEMINI")}
+        keys = {f"{name}_API_KEY": "SECRET" for name in ("OPENAI", "ANTHROPIC", "GEMINI")}
+        done = run("clients", path, **addresses, **keys)
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode().splitlines()[0] == "ask_openai: Calm."
+    exchanges = exchanges_in(path)
+    assert [one["results"][0]["dialect"] for one in exchanges] == [
+        "openai.chat", "anthropic.messages", "gemini.generate",
+    ]  # fmt: skip
+    assert {(one["ended_by"], one["results"][0]["status"]) for one in exchanges} == {("eof", "complete")}
+    assert [one["request"]["stream"] for one in exchanges] == [True, False, True]
+    assert "SECRET" not in path.read_text("utf-8")
+
+
+@pytest.mark.integrations
+@pytest.mark.parametrize("name", ["follow", "clients"])
+def test_usage_of_the_clients(name):
+    """Without arguments."""
+    assert b"usage:" in run(name).stderr
 
 
 # -- agent -------------------------------------------------------------------------------------------

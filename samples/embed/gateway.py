@@ -1,60 +1,47 @@
 """A gateway: relay answers to the client unchanged, and log the status, the usage and the time to the first token.
 
 Run ``python gateway.py`` and send requests to http://127.0.0.1:8080/v1/chat/completions, for example. The client sends
-its own API key.
+its own API key. Needs the standard library only; for ASGI applications there is `ReduceMiddleware`.
 """
 
 import http.client
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-import reducer
-from reducer.embed import Decoder
+from reducer.embed import Exchange, Request, tee
 
 UPSTREAM = urlsplit(os.environ.get("UPSTREAM", "https://api.openai.com"))
 log = logging.getLogger("gateway")
 
 
-def relay(
-    upstream: Iterable[bytes], send: Callable[[bytes], object], encoding: str = "", started: int | None = None
-) -> reducer.Result:
-    """Send all reads to the client, and return the result of the copy."""
-    r = reducer.Reducer(clock=time.monotonic_ns, started=started)
-    decoder: Decoder | None = None
-    fault: reducer.ReducerError | None = None
-    try:
-        for data in upstream:
-            send(data)
-            if fault is None:
-                try:
-                    decoder = decoder or Decoder(encoding)
-                    r.feed(decoder.feed(data))
-                except reducer.ReducerError as error:
-                    fault = error  # only the copy is lost: the client gets the rest
-    except (http.client.HTTPException, OSError) as error:  # the upstream or the client closed the connection
-        return r.close(fault or error)
-    return r.close(fault)
-
-
-def log_result(result: reducer.Result) -> None:
+def log_exchange(exchange: Exchange) -> None:
     """Log numbers and names, but no content."""
-    view, timing = result.view(), result.timing
-    usage = view.usage if view else None
-    first = timing.first_content if timing else None
-    log.info(
-        "%s %s, tokens in %s, out %s, first token after %s ms, problems: %s",
-        result.dialect,
-        result.status,
-        usage.input_tokens if usage else None,
-        usage.output_tokens if usage else None,
-        first // 1_000_000 if first is not None else None,
-        ", ".join(problem.code for problem in result.problems) or None,
-    )
+    for result in exchange.results:
+        row, timing = result.row(), result.timing
+        first = timing.first_content if timing else None
+        log.info(
+            "%s %s %s, tokens in %s, out %s, first token after %s ms, ended by %s, problems: %s",
+            exchange.status_code,
+            result.dialect,
+            result.status,
+            row["input_tokens"],
+            row["output_tokens"],
+            first // 1_000_000 if first is not None else None,
+            exchange.ended_by,
+            row["problems"] or None,
+        )
+
+
+def relay(pieces: tee[bytes], send: Callable[[bytes], object]) -> None:
+    """Send all reads to the client, unchanged. Whatever ends them, the exchange is logged once."""
+    with pieces, suppress(http.client.HTTPException, OSError):  # the upstream or the client closed the connection
+        for data in pieces:
+            send(data)
 
 
 class Gateway(BaseHTTPRequestHandler):
@@ -78,8 +65,16 @@ class Gateway(BaseHTTPRequestHandler):
                 if value := response.headers[name]:
                     self.send_header(name, value)
             self.end_headers()
-            reads = iter(response.read1, b"")
-            log_result(relay(reads, self.wfile.write, response.headers["Content-Encoding"] or "", started))
+            pieces = tee(
+                iter(response.read1, b""),
+                log_exchange,
+                request=Request("POST", self.path, body=body),
+                status_code=response.status,
+                headers=response.headers.items(),
+                clock=time.monotonic_ns,
+                started=started,
+            )
+            relay(pieces, self.wfile.write)
 
 
 if __name__ == "__main__":
