@@ -680,3 +680,15 @@ def test_a_late_terminal_event_without_an_error(event):
 
     assert (result.status, result.to_dict(), result.error) == ("complete", BODY, None)
     assert [(problem.code, problem.seen) for problem in result.problems] == [("late_event", event)]
+
+
+def test_an_item_under_more_ids_than_are_remembered_is_whole():
+    """Four ids an item are remembered; events under further ones find it by its index, or as the newest that fits."""
+
+    def delta(ident, **place):
+        return {"type": "response.output_text.delta", "item_id": ident, "content_index": 0, "delta": ident, **place}
+
+    events = [delta(f"i{number}", output_index=0) for number in range(6)] + [delta("i3"), delta("i5")]
+    result = reducer.reduce(events, dialect="openai.responses", limits=reducer.Limits(max_items=1))
+
+    assert result.to_dict()["output"][0]["content"][0]["text"] == "i0i1i2i3i4i5i3i5"

@@ -157,11 +157,7 @@ def test_the_attributes_of_the_result_exist():
 
 def test_the_methods_of_a_reducer_exist():
     """The table has each public method of a reducer."""
-    shown = [
-        name.removeprefix("Reducer.").partition("(")[0]
-        for row in table("Embed it in a proxy")
-        for name in names(row[0])
-    ]
+    shown = [name.removeprefix("Reducer.").partition("(")[0] for row in table("Embed", 1) for name in names(row[0])]
 
     assert sorted(shown) == sorted(name for name in dir(reducer.Reducer) if not name.startswith("_"))
 
