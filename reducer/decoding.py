@@ -21,7 +21,8 @@ import msgspec
 # Reports a problem: code, what was seen, what was chosen.
 Report = Callable[[str, Any, Any], None]
 
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# A string that nothing closes goes to the end, so that no quote in it is tried as the beginning of another.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _VALUE_STARTS = tuple(bytes([byte]) for byte in b'{["-0123456789tfnNI')  # with those of NaN and Infinity
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")

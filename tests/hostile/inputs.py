@@ -305,6 +305,11 @@ def cumulative_texts(n: int) -> Reads:
     return (chunk({"content": "x"}) for _ in range(n))
 
 
+@kind(200_000)
+def a_string_of_quotes_that_nothing_closes(n: int) -> Reads:
+    yield b'data: {"a":"' + b'\\"' * (n // 2) + b"\n\n"
+
+
 @kind(2_000, repairs=["duplicate_chunks"])
 def repeated_sequences(n: int) -> Reads:
     for number in range(n // 100):
