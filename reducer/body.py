@@ -16,6 +16,9 @@ import msgspec
 
 T = TypeVar("T")
 
+# Integers of more than 4,300 digits are kept as `Decimal` (S22) and must be written as JSON numbers, not as strings.
+to_json = msgspec.json.Encoder(decimal_format="number").encode
+
 
 class Body(msgspec.Struct, frozen=True):
     """The base of every struct in a typed body. A field is ``None`` if the wire sent null or nothing."""

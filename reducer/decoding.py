@@ -18,6 +18,8 @@ from typing import Any
 
 import msgspec
 
+from reducer.body import to_json
+
 # Reports a problem: code, what was seen, what was chosen.
 Report = Callable[[str, Any, Any], None]
 
@@ -186,13 +188,10 @@ def join_surrogates(value: Any, report: Report) -> Any:
     return value
 
 
-_compact = msgspec.json.Encoder(decimal_format="number").encode
-
-
 def compact(value: Any) -> str:
     """Return a value as JSON text without blanks, with keys in wire order and without ASCII escapes (T15)."""
     try:
-        return _compact(value).decode()
+        return to_json(value).decode()
     except UnicodeEncodeError:
         import json  # the value holds half a surrogate pair, which `join_surrogates` handles later (S21)
 

@@ -256,7 +256,8 @@ class Pipeline:
             current.is_limited = True
             chosen = f"not retained: more than {limit} bytes"
             current.report_at(self.count, None, "limit_retained_bytes", size, chosen)
-        # Bodies weigh at most some twenty times what came, and weighing takes as long as they are large.
+        # Weighing takes time in proportion to the bodies, so it is rare. Until the next time,
+        # the bodies grow by at most some twenty times the bytes that come.
         self.weigh_at = fed + limit // _WEIGHINGS
 
     def _run(self, frames: Frames) -> None:

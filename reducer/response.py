@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
-
-from reducer.body import independent
+from reducer.body import independent, to_json
 from reducer.decoding import Report, join_surrogates
 from reducer.dialects.contract import ANOTHER_RESPONSE, Dialect, LimitReached, Options, State, report_nothing
 from reducer.errors import log
@@ -16,7 +14,6 @@ from reducer.result import ProviderError, Result, Status
 from reducer.saving import Saved
 from reducer.timing import Times
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 MAX_PROBLEMS = 256  # and unknown event types: a stream of nothing else must not cost more than one of text
 MAX_ALL_PROBLEMS = 4096  # of the responses of a body that were not taken, together: each may show 2 KiB
 
@@ -255,7 +252,7 @@ class Response(Saved):
 
     def json(self) -> bytes:
         """Return the body so far as JSON, without the copy that a result needs."""
-        return _ENCODER.encode(self._build(report_nothing)[0])
+        return to_json(self._build(report_nothing)[0])
 
     def _build(self, report: Report) -> tuple[dict[str, Any] | None, dict[tuple[int, int], str]]:
         """Return the body, and the calls in it that are not complete."""

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, cast
 
 import msgspec
 
-from reducer.body import copied, to_struct
+from reducer.body import copied, to_json, to_struct
 from reducer.errors import UsageError
 from reducer.problems import Problem
 from reducer.row import build_row
@@ -30,9 +30,6 @@ else:
     BodyT = TypeVar("BodyT", covariant=True)
 
 Status = Literal["complete", "truncated", "failed", "empty"]
-
-# Integers of more than 4,300 digits are kept as `Decimal` (S22) and must be written as JSON numbers, not as strings.
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class ProviderError(msgspec.Struct, frozen=True):
@@ -149,7 +146,7 @@ class Result(Generic[BodyT]):
 
     def json(self) -> bytes:
         """Return the body as JSON, including every unknown field. Return ``null`` if there is no body."""
-        return _ENCODER.encode(self._wire)
+        return to_json(self._wire)
 
     def to_dict(self) -> dict[str, Any] | None:
         """Return the body as plain Python values: a new copy at each call, or ``None`` if there is no body."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from reducer.body import to_json
 from reducer.view import ToolCallView, View
 
 # The columns, with the types of their values.
@@ -34,8 +33,6 @@ ROW: dict[str, type[str] | type[int]] = {
     "problems": str,
 }
 
-# Integers of more than 4,300 digits are kept as `Decimal` (S22).
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _LEAST, _MOST = -(2**63), 2**63 - 1  # of a signed integer with 64 bits
 
 
@@ -54,7 +51,7 @@ def build_row(values: dict[str, Any], view: View | None) -> dict[str, str | int 
 
 def _calls_text(calls: list[ToolCallView]) -> str | None:
     """Return the calls as JSON text: a list of objects with the fields of `ToolCallView`. ``None`` without calls."""
-    return str(_ENCODER.encode(calls), "utf-8") if calls else None
+    return str(to_json(calls), "utf-8") if calls else None
 
 
 def _plain(value: Any, kind: type[str] | type[int]) -> str | int | None:

@@ -12,7 +12,7 @@ from reducer.result import Timing
 from reducer.saving import Saved
 
 MAX_GAPS = 1024  # gaps that are kept of one response
-_MAX_LOOKS = 256  # events after which the first content is looked for at once; later, after those of some reads
+_MAX_LOOKS = 256  # events after each of which the first content is looked for; later, once for all events of a run
 
 
 class Times(Saved):

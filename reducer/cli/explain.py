@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from reducer import Problem, UsageError, captures
+from reducer.body import to_json
 from reducer.cli.messages import Parser, print_error, printable, readable, write_data
 from reducer.dialects.registry import DIALECTS
 from reducer.explain import Change, Event, Explanation, Response, Source, explain, format_path
@@ -23,8 +24,6 @@ from reducer.outputs.jsonl import plain
 from reducer.reducer import REPAIRS
 
 _COMPLETE, _INCOMPLETE, _USAGE = 0, 1, 2
-# Integers of thousands of digits are kept as `Decimal` and must be written as JSON numbers, not as strings.
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 _MAX_VALUE = 60  # characters of a value in the text
 _MAX_CARRIED = 200  # characters of all values that an event carried
@@ -114,7 +113,7 @@ def shorten(value: Any, most: int = _MAX_VALUE) -> str:
     if type(value) is bytes:
         text = printable(value.decode("utf-8", "backslashreplace"))
     else:
-        text = printable(_ENCODER.encode(plain(value)).decode())
+        text = printable(to_json(plain(value)).decode())
     return _cut(text, most)
 
 
@@ -230,7 +229,7 @@ def as_json(source: str, explanation: Explanation) -> bytes:
         ],
         "responses": [_response(response, explanation.data) for response in explanation.responses],
     }
-    return escape_controls(_ENCODER.encode(plain(record))) + b"\n"
+    return escape_controls(to_json(plain(record))) + b"\n"
 
 
 def _changes(changes: list[Change]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from reducer.body import copied
+from reducer.body import copied, to_json
 from reducer.decoding import too_deep
 from reducer.view import FinishReason, Incomplete, ToolCallView, UsageView, View
 
@@ -20,9 +20,6 @@ ToView = Callable[[dict[str, Any], int, Incomplete], View | None]
 
 # The default of `Limits.max_depth`. Comparing or pickling deeper values may exceed the recursion limit.
 _MAX_DEPTH = 256
-
-# Integers of more than 4,300 digits are kept as `Decimal` (S22).
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def record(value: Any) -> dict[str, Any]:
@@ -128,7 +125,7 @@ class CallViews:
             return text
         if type(written) is str:
             return written
-        return "" if written is None else str(_ENCODER.encode(written), "utf-8")
+        return "" if written is None else str(to_json(written), "utf-8")
 
 
 def common_finish(words: Mapping[str, FinishReason], word: Any, calls: bool = False) -> FinishReason | None:

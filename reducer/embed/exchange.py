@@ -12,9 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from reducer.body import to_json
 from reducer.embed.redaction import clean_body, clean_url
 from reducer.outputs._escapes import escape_controls
-from reducer.outputs.jsonl import plain
+from reducer.outputs.jsonl import plain, result_record
 from reducer.result import Result
 from reducer.row import ROW
 
@@ -154,7 +155,7 @@ class Exchange(msgspec.Struct, frozen=True):
         record["metadata"] = msgspec.Raw(_json_text(self.metadata).encode())
         record["request"] = request
         record["results"] = [_result_record(result) for result in self.results]
-        return escape_controls(_ENCODER.encode(plain(record)))
+        return escape_controls(to_json(plain(record)))
 
 
 def read_request(method: str | None, url: str | None, body: bytes | None, *, keep_body: int = 0) -> Request:
@@ -194,19 +195,11 @@ class _Head(msgspec.Struct):
 
 
 _HEADS = msgspec.json.Decoder(_Head)
-# Integers of thousands of digits are kept as `Decimal` and must be written as JSON numbers, not as strings.
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def _result_record(result: Result[Any]) -> dict[str, Any]:
-    return {
-        "dialect": result.dialect,
-        "status": result.status,
-        "body": msgspec.Raw(result.json()),
-        "error": msgspec.structs.asdict(result.error) if result.error is not None else None,
-        "problems": [msgspec.structs.asdict(problem) for problem in result.problems],
-        "timing": msgspec.structs.asdict(result.timing) if result.timing is not None else None,
-    }
+    timing = None if result.timing is None else msgspec.structs.asdict(result.timing)
+    return {**result_record(result), "timing": timing}
 
 
 def _json_text(value: Any) -> str:

@@ -229,14 +229,15 @@ class Recording:
         self.see_request(request.method, request.url, (), request.body)
         self._metadata = metadata
         try:
+            joined = _joined(headers)
             self._status_code = status_code
-            self._response_headers = keep_headers(_joined(headers).items())
+            self._response_headers = keep_headers(joined.items())
             self._read_request()
             model, stream = request.model or self._request.model, request.stream
             self._request = replace(
                 self._request, model=model, stream=self._request.stream if stream is None else stream
             )
-            self._begin_copy(encoding if encoding is not None else _joined(headers).get("content-encoding"))
+            self._begin_copy(encoding if encoding is not None else joined.get("content-encoding"))
         except Exception as error:
             self._give_up(error)
 

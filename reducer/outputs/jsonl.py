@@ -11,25 +11,26 @@ from typing import Any
 
 import msgspec
 
+from reducer.body import to_json
 from reducer.outputs._escapes import escape_controls
 from reducer.result import Result
-
-# Integers of thousands of digits are kept as `Decimal` and must be written as JSON numbers, not as strings.
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def encode(source: str, index: int, result: Result[Any]) -> bytes:
     """Return the record as one line."""
-    record = {
-        "source": source,
-        "index": index,
+    record = {"source": source, "index": index, **result_record(result)}
+    return escape_controls(to_json(plain(record))) + b"\n"
+
+
+def result_record(result: Result[Any]) -> dict[str, Any]:
+    """Return the keys of a record that tell a result. `plain` makes the values fit for JSON."""
+    return {
         "dialect": result.dialect,
         "status": result.status,
         "body": msgspec.Raw(result.json()),
         "error": msgspec.structs.asdict(result.error) if result.error is not None else None,
         "problems": [msgspec.structs.asdict(problem) for problem in result.problems],
     }
-    return escape_controls(_ENCODER.encode(plain(record))) + b"\n"
 
 
 def plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import reducer
 from reducer.dialects.registry import DIALECTS, load
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 MAX_GROWTH = 2.3
 MAX_TIMES_PLAIN = 40  # a byte of Chat text by the same door
 _ENOUGH = 0.05  # seconds
-_START = 1 / 4  # of the kind's first size; below, the limits of `explain` and of timing are not reached
+_START = 1 / 4  # of the kind's first size: a smaller stream ends while `explain` and timing still look at each event
 _MAX_BYTES = 1 << 22  # of an input, if 50 ms are not reached before
 _READ = 1 << 16
 
@@ -85,9 +85,7 @@ def _apart(*arguments: str) -> str:
 
 def own_growth(name: str, door: str) -> float:
     """Return what `growth_apart` does, of this process."""
-    for dialect in DIALECTS:
-        load(dialect)
-    DOORS[door](list(PLAIN.make(10)), {})()  # imports and caches are no cost of the input
+    _warm_up(door, {})
     return growth(INPUTS[name], DOORS[door])[0]
 
 
@@ -95,9 +93,7 @@ def own_peak(name: str, n: int, door: str) -> int:
     """Return what `peak` does, of this process."""
     one = INPUTS[name]
     options = {**one.options, "limits": SMALL}
-    for dialect in DIALECTS:
-        load(dialect)
-    DOORS[door](list(PLAIN.make(10)), options)()  # imports and caches are no cost of the input
+    _warm_up(door, options)
     run = DOORS[door](list(one.make(n)), options)
     gc.collect()
     # Since Linux 4.0: the highest resident size begins anew.
@@ -105,6 +101,13 @@ def own_peak(name: str, n: int, door: str) -> int:
     before = _resident("VmRSS")
     run()
     return _resident("VmHWM") - before
+
+
+def _warm_up(door: str, options: dict[str, Any]) -> None:
+    """Import and cache everything that is no cost of the input."""
+    for dialect in DIALECTS:
+        load(dialect)
+    DOORS[door](list(PLAIN.make(10)), options)()
 
 
 def _resident(field: str) -> int:
