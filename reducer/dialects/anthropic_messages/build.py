@@ -10,8 +10,10 @@ import msgspec
 from reducer.decoding import NotJson, Report, TooDeep, compact, decode_tolerantly, join_surrogates
 from reducer.dialects.anthropic_messages.state import Block, MessageState, overlay
 from reducer.dialects.contract import report_nothing
+from reducer.problems import SHOWN
 
 _INVALID: Any = object()  # the value of a text that is not JSON
+_END = 64  # bytes at the end of a text in which its last brace is looked for
 _index_of = attrgetter("index")
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -55,9 +57,9 @@ def incomplete_calls(state: MessageState) -> dict[tuple[int, int], str]:
     for position, block in enumerate(_in_order(state)):
         if block.fields.get("type") != "tool_use" or block.parsed:
             continue
-        text = str(block.input or "")
         is_open = not (block.is_stopped or state.done)
-        if is_open or _parse(block, text, report_nothing, state.options.limits.max_depth) is _INVALID:
+        if is_open or _parse(block, report_nothing, state.options.limits.max_depth) is _INVALID:
+            text = str(block.input or "")
             given = block.fields.get("input")
             calls[0, position] = text if text.strip() or not given else compact(given)
     return calls
@@ -81,9 +83,9 @@ def _build_block(block: Block, report: Report, max_depth: int) -> dict[str, Any]
         given = _given_input(block)
         body["input"] = given
         if block.input:
-            written = str(block.input)
-            value = _parse(block, written, report, max_depth)
+            value = _parse(block, report, max_depth)
             if value is _INVALID:
+                written = block.input.fragments.shown(SHOWN)
                 report("input_not_json", written, {"index": block.index, "input": given})
             else:
                 body["input"] = value
@@ -96,9 +98,12 @@ def _given_input(block: Block) -> Any:
     return {} if given is None or given == "" else given
 
 
-def _parse(block: Block, text: str, report: Report, max_depth: int) -> Any:
+def _parse(block: Block, report: Report, max_depth: int) -> Any:
     """Return the value of an input's text: the start value if the text is blank, `_INVALID` if it is not JSON (A5)."""
+    if _lacks_end(block):
+        return _INVALID
     given = _given_input(block)
+    text = str(block.input or "")
     if not text or text.isspace():
         return given
     reported = False
@@ -116,9 +121,19 @@ def _parse(block: Block, text: str, report: Report, max_depth: int) -> Any:
     return value
 
 
+def _lacks_end(block: Block) -> bool:
+    """Whether an open block's input is an object without its last brace.
+
+    A snapshot after each delta of a long input depends on it: no string is made of the text.
+    """
+    if block.is_stopped or block.input is None:
+        return False
+    text = block.input.fragments.utf8()
+    end = text[-_END:].rstrip()
+    return text.startswith(b"{") and end[-1:].isascii() and bool(end) and not end.endswith(b"}")
+
+
 def _parse_text(text: str, report: Report, max_depth: int, *, is_open: bool) -> Any:
-    if is_open and text[0] == "{" and not text.rstrip().endswith("}"):
-        return _INVALID
     try:
         data = text.encode()
     except UnicodeEncodeError:
