@@ -102,7 +102,8 @@ class _Exchange:
         try:
             await app(self._scope, self.receive, self.send)
         except Exception as error:
-            self._recording.end("source_error" if _is_from_upstream(error) else "host_error", error)
+            cause = _cause(error)
+            self._recording.end("source_error" if _is_from_upstream(cause) else "host_error", cause)
             raise
         except BaseException:  # cancelled
             self._recording.end("consumer")
@@ -196,7 +197,14 @@ def _url(scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{host}{path}" + (f"?{query}" if query else "")
 
 
-def _is_from_upstream(error: Exception) -> bool:
+def _cause(error: BaseException) -> BaseException:
+    """Return the exception in a group of one: FastAPI and anyio wrap those of the tasks that they start."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _is_from_upstream(error: BaseException) -> bool:
     """Whether an exception of the application says that reading from its upstream failed."""
     modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
     return isinstance(error, OSError | EOFError) or not modules.isdisjoint(_CLIENTS)

@@ -14,6 +14,7 @@ import uvicorn
 
 SSE = {"content-type": "text/event-stream; charset=utf-8"}
 JSON = {"content-type": "application/json"}
+LONG = 30
 
 
 @contextmanager
@@ -81,6 +82,26 @@ class Upstream:
             self.left.set()
             return
         await send({"type": "http.response.body", "body": b""})
+
+
+class Recorded:
+    """The end of the middleware: keeps the exchanges, and waits for them."""
+
+    def __init__(self, queue):
+        self.queue, self.exchanges, self.changed = queue, [], threading.Condition()
+
+    def __call__(self, exchange):
+        with self.changed:
+            self.exchanges.append(exchange)
+            self.changed.notify_all()
+
+    def take(self, count=1):
+        """Return the next exchanges: exactly so many."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.exchanges) >= count, LONG), len(self.exchanges)
+            taken, self.exchanges = self.exchanges, []
+        assert len(taken) == count
+        return taken
 
 
 def in_events(data: bytes) -> list[bytes]:

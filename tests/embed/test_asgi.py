@@ -263,6 +263,8 @@ RemoteProtocolError.__module__ = "httpx2"
         (ZeroDivisionError("oops"), "host_error", "ZeroDivisionError: oops"),
         (ConnectionResetError("reset"), "source_error", "ConnectionResetError: reset"),
         (RemoteProtocolError("closed"), "source_error", "RemoteProtocolError: closed"),
+        (ExceptionGroup("tasks", [RemoteProtocolError("closed")]), "source_error", "RemoteProtocolError: closed"),
+        (ExceptionGroup("two", [OSError(), OSError()]), "host_error", "ExceptionGroup: two (2 sub-exceptions)"),
         (asyncio.CancelledError(), "consumer", None),
     ],
 )

@@ -7,7 +7,6 @@ import asyncio
 import gc
 import importlib
 import importlib.util
-import threading
 import time
 
 import pytest
@@ -21,31 +20,13 @@ pytestmark = pytest.mark.integrations
 httpx2 = pytest.importorskip("httpx2", reason="the group `integrations` is not installed")
 pytest.importorskip("starlette", reason="the group `integrations` is not installed")
 servers = importlib.import_module("tests.embed.servers")
-Answer, Upstream, serve, in_events = servers.Answer, servers.Upstream, servers.serve, servers.in_events
+Answer, Recorded, Upstream, serve, in_events = (
+    servers.Answer, servers.Recorded, servers.Upstream, servers.serve, servers.in_events
+)  # fmt: skip
 
 CHAT = load_sample("openai_chat/usage-final.sse").data
 TYPES = {"sse": "text/event-stream", "jsonl": "application/x-ndjson", "json": "application/json"}
 LONG = 30
-
-
-class Recorded:
-    """The end of the middleware: keeps the exchanges, and waits for them."""
-
-    def __init__(self, queue):
-        self.queue, self.exchanges, self.changed = queue, [], threading.Condition()
-
-    def __call__(self, exchange):
-        with self.changed:
-            self.exchanges.append(exchange)
-            self.changed.notify_all()
-
-    def take(self, count=1):
-        """Return the next exchanges: exactly so many."""
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.exchanges) >= count, LONG), len(self.exchanges)
-            taken, self.exchanges = self.exchanges, []
-        assert len(taken) == count
-        return taken
 
 
 def starlette_proxy(url):
