@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,6 +20,8 @@ import reducer
 from reducer import captures, outputs
 from reducer.cli import COMMANDS, main, messages
 from reducer.cli import reduce as reduce_command
+from reducer.cli.output import Output
+from reducer.embed import decoded
 from reducer.outputs._escapes import escape_controls
 
 HI = (
@@ -544,19 +547,21 @@ def test_the_output_file_is_kept_if_nothing_can_be_read(folder, arguments):
     """A file that exists keeps its contents, and one that does not is not created."""
     (folder / "sub").mkdir()
     (folder / "odd.sse").write_bytes(b"data: {\n\n" + HI)
-    (folder / "out").write_text("precious")
+    (folder / "out").write_text("precious\n")
+    before = sorted(os.listdir())
 
-    assert shell('reducer "$@" -o out <&-', *arguments)[:2] == (2, b"")
+    for mode in ("--append", "--overwrite"):
+        assert shell('reducer "$@" -o out <&-', *arguments, mode)[:2] == (2, b"")
     assert shell('reducer "$@" -o new <&-', *arguments)[:2] == (2, b"")
-    assert (folder / "out").read_text() == "precious"
-    assert not (folder / "new").exists()
+    assert (folder / "out").read_text() == "precious\n"
+    assert sorted(os.listdir()) == before
 
 
 def test_the_output_file_has_the_results_of_the_other_files(folder):
     """The first and the last path cannot be read; the result between them is written."""
     (folder / "out").write_text("old" * 1000)
 
-    status, output, errors = command("a.sse", "hi.sse", "b.sse", "-o", "out")
+    status, output, errors = command("a.sse", "hi.sse", "b.sse", "-o", "out", "--overwrite")
 
     assert (status, output) == (2, b"")
     assert [line.split(":")[1] for line in errors.splitlines()] == [" a.sse", " b.sse"]
@@ -570,21 +575,216 @@ def test_the_output_file_is_empty_if_there_is_no_result(folder, old):
     if old:
         (folder / "out").write_text(old)
 
-    assert command("--strict", "odd.sse", "-o", "out")[0] == 1
+    assert command("--strict", "odd.sse", "-o", "out", "--overwrite")[0] == 1
     assert (folder / "out").read_bytes() == b""
 
 
-def test_the_output_file_stays_the_same_file(folder):
-    """Its permissions, its other names and a link to it are kept."""
-    (folder / "out").write_text("old" * 1000)
+@pytest.mark.parametrize("name", ["out", "link", "hard"])
+def test_an_output_file_that_exists_is_refused(folder, name):
+    """Nothing is read, and the file keeps its contents."""
+    (folder / "out").write_text("precious")
+    (folder / "link").symlink_to("out")
+    os.link(folder / "out", folder / "hard")
+
+    status, output, errors = command("-", "-o", name, data=HI)
+
+    assert (status, output) == (2, b"")
+    assert errors == f"reducer: {name}: exists already: add --append or --overwrite, or choose another file\n"
+    assert (folder / "out").read_text() == "precious"
+
+
+def test_overwrite_replaces_the_file(folder):
+    """Its permissions and a link to it are kept. Its other names, and its readers, keep the old contents."""
+    (folder / "out").write_text("old")
     (folder / "out").chmod(0o640)
     (folder / "link").symlink_to("out")
     os.link(folder / "out", folder / "hard")
 
-    assert command("hi.sse", "-o", "link") == (0, b"", "")
+    with open(folder / "out") as reader:
+        assert command("hi.sse", "-o", "link", "--overwrite") == (0, b"", "")
+        assert reader.read() == "old"
     assert (folder / "link").is_symlink()
     assert (folder / "out").stat().st_mode & 0o777 == 0o640
-    assert content(rows((folder / "hard").read_bytes())[0]) == "Hi"
+    assert content(rows((folder / "out").read_bytes())[0]) == "Hi"
+    assert (folder / "hard").read_text() == "old"
+    assert sorted(os.listdir()) == ["hard", "hi.sse", "link", "out"]
+
+
+@pytest.mark.parametrize("mode", ["--append", "--overwrite"])
+def test_a_write_protected_output_file(monkeypatch, capfd, folder, mode):
+    """It stays as it is: permission to change its folder is not enough."""
+    (folder / "out").write_text("precious\n")
+    real = open
+
+    def denied(path, mode="r", *arguments, **options):
+        if (path, mode) == ("out", "ab"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, mode, *arguments, **options)
+
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != ("out", os.W_OK))
+    monkeypatch.setattr("builtins.open", denied)
+
+    assert main(["hi.sse", "-o", "out", mode]) == 2
+    assert capfd.readouterr() == ("", "reducer: out: Permission denied\n")
+    assert (folder / "out").read_text() == "precious\n"
+    assert sorted(os.listdir()) == ["hi.sse", "out"]
+
+
+def test_append_adds_to_the_file(folder):
+    """Records follow those of an earlier run."""
+    for mode in ([], ["--append"], ["--append"]):
+        assert command("hi.sse", "-o", "out", *mode) == (0, b"", "")
+
+    assert [content(row) for row in rows((folder / "out").read_bytes())] == ["Hi"] * 3
+
+
+@pytest.mark.parametrize("mode", ["--append", "--overwrite"])
+@pytest.mark.parametrize("old", [None, ""])
+def test_append_and_overwrite_need_no_contents(folder, mode, old):
+    """OUT may not exist yet, or be empty."""
+    if old is not None:
+        (folder / "out").write_text(old)
+
+    assert command("hi.sse", "-o", "out", mode) == (0, b"", "")
+    assert [content(row) for row in rows((folder / "out").read_bytes())] == ["Hi"]
+    assert sorted(os.listdir()) == ["hi.sse", "out"]
+
+
+def test_append_after_a_line_that_is_not_whole(folder):
+    """An earlier run may have been killed. A message says so, and no record is glued to the rest."""
+    (folder / "out").write_text('{"half')
+
+    assert command("hi.sse", "-o", "out", "--append") == (
+        0, b"", "reducer: out: its last line is not whole; the new records begin on a new line\n",
+    )  # fmt: skip
+    half, whole = (folder / "out").read_bytes().splitlines()
+    assert (half, content(json.loads(whole))) == (b'{"half', "Hi")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("--append",), "--append needs -o OUT"),
+        (("--overwrite", "-o", "-"), "--overwrite needs -o OUT"),
+        (("--append", "--overwrite", "-o", "x"), "argument --overwrite: not allowed with argument --append"),
+    ],
+)
+def test_modes_of_no_output_file(arguments, cause):
+    """They are usage errors."""
+    status, output, errors = command("hi.sse", *arguments)
+
+    assert (status, output) == (2, b"")
+    assert errors.endswith(f"reducer: error: {cause}\n")
+
+
+def test_output_file_of_one_dash(folder):
+    """It is standard output, as in other programs."""
+    status, output, _ = command("hi.sse", "-o", "-")
+
+    assert (status, content(rows(output)[0])) == (0, "Hi")
+    assert os.listdir() == ["hi.sse"]
+
+
+def test_xargs_loses_nothing(folder):
+    """It may run the command several times with the same OUT. Every run but the first refuses."""
+    for number in range(5):
+        (folder / f"{number}.sse").write_bytes(HI)
+
+    runs = 'echo 0.sse 1.sse 2.sse 3.sse 4.sse | xargs -n 2 "$PYTHON" -m reducer -o out'
+
+    status, _, errors = shell(runs)
+    assert status == 123
+    assert errors.count("reducer: out: exists already") == 2
+    assert [row["source"] for row in rows((folder / "out").read_bytes())] == ["0.sse", "1.sse"]
+    assert shell(f"rm out; {runs} --append")[0] == 0
+    assert [row["source"] for row in rows((folder / "out").read_bytes())] == [f"{number}.sse" for number in range(5)]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_append_wants_the_same_columns(folder, suffix):
+    """A header is written once, and records with other columns do not follow it."""
+    out = str(folder / f"out{suffix}")
+    for line in (b"1,2\n", b"3,4\n"):
+        with Output(out, "append", b"a,b\n") as output:
+            output.write(line)
+            output.finish(keeps_empty=True)
+
+    data = (folder / out).read_bytes()
+    assert (gzip.decompress(data) if suffix else data) == b"a,b\n1,2\n3,4\n"
+    with pytest.raises(reducer.UsageError, match="its first line has other columns"):
+        Output(out, "append", b"a,c\n")
+
+
+# -- compressed output -------------------------------------------------------------------------------
+
+SUFFIXES = pytest.mark.parametrize("suffix", [".gz", ".zst", ".GZ"])
+
+
+def decompress(path):
+    pytest.importorskip("backports.zstd") if path.suffix == ".zst" else None
+    return decoded(path.read_bytes(), "zstd" if path.suffix == ".zst" else "gzip")
+
+
+@SUFFIXES
+def test_compressed_output(folder, suffix):
+    """The suffix tells how. Another run may append, and the same records give the same bytes."""
+    if suffix == ".zst":
+        pytest.importorskip("backports.zstd")
+    out = folder / f"out{suffix}"
+
+    assert command("hi.sse", "-o", out.name) == (0, b"", "")
+    first = out.read_bytes()
+    assert command("hi.sse", "-o", out.name, "--append") == (0, b"", "")
+    assert out.read_bytes() == first * 2
+    assert [content(row) for row in rows(decompress(out))] == ["Hi"] * 2
+    assert command("hi.sse", "-o", out.name, "--overwrite") == (0, b"", "")
+    assert out.read_bytes() == first
+
+
+def test_compressed_output_without_records(folder):
+    """It can be decompressed, too; an appending run adds nothing."""
+    (folder / "odd.sse").write_bytes(b"data: {\n\n" + HI)
+
+    assert command("--strict", "odd.sse", "-o", "out.gz")[0] == 1
+    empty = (folder / "out.gz").read_bytes()
+    assert gzip.decompress(empty) == b""
+    assert command("missing", "-o", "out.gz", "--append")[0] == 2
+    assert (folder / "out.gz").read_bytes() == empty
+
+
+def test_nothing_is_appended_to_a_cut_compressed_file(folder):
+    """Nobody could read what follows the cut."""
+    (folder / "out.gz").write_bytes(gzip.compress(os.urandom(1000))[:-100])
+
+    assert command("hi.sse", "-o", "out.gz", "--append") == (
+        2, b"", "reducer: out.gz: its compressed data are cut off, so nothing can follow: choose another file\n",
+    )  # fmt: skip
+
+
+def test_an_interrupt_finishes_the_compressed_output(folder):
+    """All results are in it."""
+    stdin = io.TextIOWrapper(io.BytesIO())
+    stdin.buffer.read1 = _interrupted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", stdin)
+        assert main(["hi.sse", "-", "-o", "out.gz"]) == 130
+    assert [content(row) for row in rows(gzip.decompress((folder / "out.gz").read_bytes()))] == ["Hi"]
+
+
+def test_zstd_needs_its_package(monkeypatch, capfd):
+    """The message names the extra, before anything is read or created."""
+    monkeypatch.setitem(sys.modules, "compression", None)
+    monkeypatch.setitem(sys.modules, "backports", None)
+
+    assert main(["hi.sse", "-o", "out.zst"]) == 2
+    assert capfd.readouterr().err == (
+        "reducer: out.zst: compressing with zstd needs backports-zstd: pip install 'stream-reducer[zstd]'\n"
+    )
+    assert os.listdir() == ["hi.sse"]
+
+
+# -- links, live runs and failures -------------------------------------------------------------------
 
 
 def test_a_link_to_a_missing_output_file(folder):
@@ -596,22 +796,19 @@ def test_a_link_to_a_missing_output_file(folder):
 
 
 def test_the_output_file_of_a_live_run(folder):
-    """It keeps its contents until the first result. Then each result can be read, and stays after Ctrl-C."""
+    """Each result can be read as soon as it is written, and stays after Ctrl-C."""
     out = folder / "out"
-    out.write_text("precious")
     process = subprocess.Popen(
         [sys.executable, "-m", "reducer", "-", "-o", "out"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     )
     process.stdin.write(HI)
     process.stdin.flush()
-    time.sleep(0.3)
-    assert out.read_text() == "precious"
-
     process.stdin.write(HO)
     process.stdin.flush()
     deadline = time.monotonic() + 60
-    while (found := out.read_bytes()) in (b"precious", b"") and time.monotonic() < deadline:
+    while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.01)
+    found = out.read_bytes()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
 
@@ -621,14 +818,31 @@ def test_the_output_file_of_a_live_run(folder):
 
 
 def test_an_interrupt_before_the_first_result_keeps_the_output_file(folder):
-    """Nothing has been written yet."""
+    """Nothing has been written yet, so nothing is left of the run."""
+    (folder / "out").write_text("precious\n")
+    stdin = io.TextIOWrapper(io.BytesIO())
+    stdin.buffer.read1 = _interrupted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", stdin)
+        for arguments in (["new"], ["out", "--append"], ["out", "--overwrite"]):
+            assert main(["-", "-o", *arguments]) == 130
+    assert (folder / "out").read_text() == "precious\n"
+    assert sorted(os.listdir()) == ["hi.sse", "out"]
+
+
+def test_an_interrupt_of_an_overwriting_run_loses_nothing(folder, capfd):
+    """A live answer cannot be requested again: a message names the file that has the results."""
     (folder / "out").write_text("precious")
     stdin = io.TextIOWrapper(io.BytesIO())
     stdin.buffer.read1 = _interrupted
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", stdin)
-        assert main(["-", "-o", "out"]) == 130
+        assert main(["hi.sse", "-", "-o", "out", "--overwrite"]) == 130
+    (part,) = folder.glob("out.*.part")
+    assert capfd.readouterr().err == f"reducer: out: is unchanged; the results so far are in {part}\n"
+    assert [content(row) for row in rows(part.read_bytes())] == ["Hi"]
     assert (folder / "out").read_text() == "precious"
 
 
@@ -663,7 +877,7 @@ def test_a_reader_of_the_output_file_leaves(folder):
     ("arguments", "cause"),
     [
         (("hi.sse", "-o", "no/where"), "reducer: no/where: No such file or directory\n"),
-        (("hi.sse", "-o", "where/"), "reducer: where/: No such file or directory\n"),
+        (("hi.sse", "-o", "where/"), "reducer: where/: Is a directory\n"),
         (("hi.sse", "-o", ""), "reducer: : No such file or directory\n"),
         (("hi.sse", "-o", "."), "reducer: .: Is a directory\n"),
         (("hi.sse", "-o", "hi.sse/x"), "reducer: hi.sse/x: Not a directory\n"),
@@ -682,26 +896,67 @@ def test_output_errors_are_found_before_anything_is_read(monkeypatch, capfd):
 
     assert main(["hi.sse", "-o", "no/where"]) == 2
     assert main(["hi.sse", "-o", "nul\0"]) == 2
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "access", lambda path, mode: (path, mode) != (".", os.W_OK))
-        assert main(["hi.sse", "-o", "new"]) == 2
-    nowhere, null, new = capfd.readouterr().err.splitlines()
+    nowhere, null = capfd.readouterr().err.splitlines()
     assert nowhere == "reducer: no/where: No such file or directory"
     assert re.fullmatch(r"reducer: nul\\u0000: ValueError: .*embedded null .*", null)  # Python 3.13 words it otherwise
-    assert new == "reducer: new: Permission denied"
 
 
-def test_full_disk_ends_the_batch(folder, capfd):
-    """One line, and the results that were written stay."""
+@contextmanager
+def small_disk(size):
+    """Let no file grow beyond this size."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
-        status = main([*["hi.sse"] * 20, "missing.sse", "-o", "out"])
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
+
+@pytest.mark.parametrize("mode", [[], ["--append"]])
+def test_full_disk_ends_the_batch(folder, capfd, mode):
+    """One line, and the results that were written stay. A record that did not fit is cut off again."""
+    if mode:
+        assert main(["hi.sse", "-o", "out"]) == 0
+    with small_disk(1000):
+        status = main([*["hi.sse"] * 20, "missing.sse", "-o", "out", *mode])
+
     assert (status, *capfd.readouterr()) == (2, "", "reducer: out: File too large\n")
-    assert (folder / "out").read_bytes().startswith(b'{"source":"hi.sse",')
+    assert {row["source"] for row in rows((folder / "out").read_bytes())} == {"hi.sse"}
+
+
+@pytest.mark.parametrize("place", ["out.gz", "shared"])
+def test_full_disk_where_nothing_can_be_cut_off(folder, capsys, monkeypatch, place):
+    """Compressed records have no ends in the file, and another program may write to the same file."""
+    (folder / "noise.sse").write_bytes(HI.replace(b"Hi", os.urandom(50_000).hex().encode()))
+    if place == "shared":
+        fstat = os.fstat
+        monkeypatch.setattr(
+            os, "fstat", lambda number: os.stat_result((*[0] * 6, 9_999, *[0] * 3)) if number > 2 else fstat(number)
+        )
+    with small_disk(1000):
+        status = main([*["noise.sse"] * 20, "-o", place])
+
+    assert status == 2
+    assert capsys.readouterr().err == f"reducer: {place}: File too large; the end of the file is not whole\n"
+    assert (folder / place).stat().st_size == 1000
+
+
+def test_full_disk_of_an_overwriting_run(folder, capsys):
+    """The old file stays; without any result, nothing of the run is left."""
+    (folder / "out").write_text("precious")
+    with small_disk(10):
+        assert main(["hi.sse", "-o", "out", "--overwrite"]) == 2
+
+    assert capsys.readouterr().err == "reducer: out: File too large\n"
+    assert sorted(os.listdir()) == ["hi.sse", "out"]
+
+
+def test_full_disk_at_the_end(folder, capsys):
+    """The end of compressed data is written last."""
+    with small_disk(5):
+        assert main(["hi.sse", "-o", "out.gz"]) == 2
+
+    assert capsys.readouterr().err == "reducer: out.gz: File too large; the end of the file is not whole\n"
 
 
 # -- one file's failure ------------------------------------------------------------------------------

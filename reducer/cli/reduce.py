@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from reducer import ProblemError, Reducer, Result, __version__, captures, outputs
+from reducer import ProblemError, Reducer, ReducerError, Result, __version__, captures, outputs
 from reducer.cli.messages import Parser, print_error, readable
 from reducer.cli.output import Output, find_overwritten
 from reducer.dialects.registry import DIALECTS
@@ -33,8 +33,12 @@ def _parser() -> Parser:
                         help="jsonl: one record a line (default); body: only the final object, one a line; "
                              "json: the record, indented")  # fmt: skip
     parser.add_argument("-o", dest="out", metavar="OUT",
-                        help="write to OUT, not to standard output; "
-                             "the first result replaces OUT's contents")  # fmt: skip
+                        help="write to a new file OUT, not to standard output; .gz and .zst compress")  # fmt: skip
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--append", dest="mode", action="store_const", const="append", default="new",
+                          help="if OUT exists, write to its end")  # fmt: skip
+    existing.add_argument("--overwrite", dest="mode", action="store_const", const="overwrite",
+                          help="if OUT exists, replace it at the end of the run")  # fmt: skip
     parser.add_argument(
         "--strict", action="store_true", help="stop reading a stream at its first problem, and write no result for it"
     )
@@ -55,6 +59,10 @@ def run(argv: list[str]) -> int:
         if sys.stdin is None or sys.stdin.isatty():
             parser.error("no PATH given, and standard input is not redirected")
         options.paths = ["-"]
+    if options.out == "-":
+        options.out = None
+    if options.out is None and options.mode != "new":
+        parser.error(f"--{options.mode} needs -o OUT")
     name = "standard output" if options.out is None else options.out
     overwritten = find_overwritten(options.paths, options.out)
     if overwritten is not None:
@@ -63,14 +71,13 @@ def run(argv: list[str]) -> int:
     job = _Job(options)
     # The job handles all errors of its inputs, so an error that arrives here comes from the output.
     try:
-        with Output(options.out) as output:
+        with Output(options.out, options.mode) as output:
             for record in job.records():
                 output.write(record)
-            if job.status != _USAGE:
-                output.finish()
+            output.finish(keeps_empty=job.status != _USAGE)
     except BrokenPipeError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ReducerError) as error:
         job.note(_USAGE, name, error)
     return job.status
 
